@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import sklearn
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 from sklearn.metrics import f1_score
 
 from tasks import Scores
