@@ -1,0 +1,1 @@
+"""The contest: suites, trials, training, probes, clocks and records."""

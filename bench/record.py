@@ -126,7 +126,7 @@ def store(run: Path, trial: str, name: str, content: bytes) -> dict[str, str]:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RecordError(f"{path} cannot be written: {error.strerror}; rows already stored are kept") from error

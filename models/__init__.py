@@ -56,6 +56,7 @@ class Model(nn.Module, ABC):
 
     learning: ClassVar[str] = "gradient"  # which rule in bench/learning teaches it
     head: nn.Linear  # features -> logits; may be tied to the embedding
+    config: Any  # of the class's own Config
 
     @dataclasses.dataclass(frozen=True)
     class Config:
@@ -121,8 +122,10 @@ class Model(nn.Module, ABC):
         if self.spec.target == "number":
             feature, _ = self.step(_first(len(source_length), source.device), state)
             return self.logits(feature)
-        return self._greedy(state, len(source_length), room, source.device) if beam == 1 else self._beams(
-            state, len(source_length), room, source.device, beam, length_penalty
+        return (
+            self._greedy(state, len(source_length), room, source.device)
+            if beam == 1
+            else self._beams(state, len(source_length), room, source.device, beam, length_penalty)
         )
 
     def _greedy(self, state: State, size: int, room: int, device: torch.device) -> Tensor:
@@ -151,7 +154,9 @@ class Model(nn.Module, ABC):
         for position in range(room):
             feature, state = self.step(token, state)
             more = self.logits(feature).float().log_softmax(-1).view(size, beam, -1)  # (B, K, V)
-            only_pad = torch.full_like(more[:, :1], float("-inf")).index_fill(-1, torch.tensor([PAD], device=device), 0.0)
+            only_pad = torch.full_like(more[:, :1], float("-inf")).index_fill(
+                -1, torch.tensor([PAD], device=device), 0.0
+            )
             total = score[..., None] + torch.where(done[..., None], only_pad, more)
             reached = (length + ~done).clamp(min=1)[..., None] ** penalty
             rank = (total / reached).flatten(1).topk(beam, -1).indices  # (B, K) among K * V

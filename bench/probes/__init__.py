@@ -1,0 +1,1 @@
+"""What can be measured of a model on a task; one file a probe."""

@@ -1,0 +1,1 @@
+"""Parts that three or more models share."""

@@ -1,0 +1,92 @@
+"""Gradient descent: AdamW (Loshchilov and Hutter, 2019) with warm-up, decay and clipped gradients."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.learning import Rule
+from models import Model
+from tasks import PAD, Batch
+
+
+class Gradient(Rule):
+    """Back-propagation through model and loss."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Rates are per update; shares are of all updates."""
+
+        rate: float = 1e-3  # at its highest
+        warmup: float = 0.06  # share of updates in which the rate rises from zero
+        decay: Literal["linear", "cosine", "constant"] = "linear"  # after that, to zero or not at all
+        momentum: float = 0.9  # Adam's beta 1
+        memory: float = 0.98  # Adam's beta 2
+        weight_decay: float = 0.01  # on matrices only
+        clip: float = 1.0  # largest norm of the whole gradient
+        smoothing: float = 0.1  # share of probability spread over all tokens (Szegedy et al., 2016)
+
+    def __init__(self, model: Model, config: Config, updates: int, precision: torch.dtype) -> None:
+        self.config, self.updates, self.done = config, updates, 0
+        self.taught = Taught(model, config.smoothing)
+        self.precision = precision
+        matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
+        others = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
+        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        betas = (config.momentum, config.memory)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=betas, fused=True)
+        self.trained = matrices + others
+
+    def learn(self, batch: Batch) -> Tensor:
+        """One update. The loss is the mean cross-entropy a target token (nats), or the mean squared error."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate * share(self.done, self.updates, self.config)
+        kind = batch.target.device.type
+        with torch.autocast(kind, self.precision, enabled=self.precision != torch.float32):
+            loss: Tensor = self.taught(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
+        self.optimiser.step()
+        self.done += 1
+        return loss.detach()
+
+    def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
+        """The model as it is."""
+        yield {}
+
+
+class Taught(nn.Module):
+    """Model and loss as one module: what is compiled or spread over devices is this."""
+
+    def __init__(self, model: Model, smoothing: float) -> None:
+        super().__init__()
+        self.model, self.smoothing = model, smoothing
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of a batch, ()."""
+        logits = self.model.head(self.model(batch))
+        if batch.target.is_floating_point():
+            return functional.mse_loss(logits[:, 0], batch.target)
+        flat, target = logits.flatten(0, 1), batch.target.flatten()
+        return functional.cross_entropy(flat, target, ignore_index=PAD, label_smoothing=self.smoothing)
+
+
+def share(done: int, updates: int, config: Gradient.Config) -> float:
+    """Share of the highest rate at the update after `done` others."""
+    rise = max(1, round(config.warmup * updates))
+    if done < rise:
+        return (done + 1) / rise
+    if config.decay == "constant":
+        return 1.0
+    way = min(1.0, (done - rise) / max(1, updates - rise))
+    return 1 - way if config.decay == "linear" else 0.5 * (1 + math.cos(math.pi * way))
+
+
+RULE = Gradient

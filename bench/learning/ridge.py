@@ -1,0 +1,86 @@
+"""Ridge regression of one-hot tokens (or numbers) on features, W = (H'H + c n I)^-1 H'Y, as sums over batches.
+
+Features and targets are centred, so that the bias is not penalised. reservoirpy's Ridge is the same up to c n = its ridge.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.learning import Rule
+from models import Model
+from tasks import PAD, Batch
+
+
+class Ridge(Rule):
+    """Solves a model's head in closed form after one pass over the data."""
+
+    passes = 1
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Strengths are per target token, so they do not depend on how much data came."""
+
+        strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # the best on validation is kept
+
+    def __init__(self, model: Model, config: Config, updates: int, precision: torch.dtype) -> None:
+        self.model, self.config = model, config
+        features, outputs = model.head.in_features, model.head.out_features
+        self.device = model.head.weight.device
+        self.squares = self._zeros(features, features)  # H'H
+        self.products = self._zeros(outputs, features)  # Y'H
+        self.features, self.outputs = self._zeros(features), self._zeros(outputs)  # sums of rows
+        self.seen = 0
+
+    def _zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(*shape, dtype=torch.float64, device=self.device)
+
+    @torch.no_grad()
+    def learn(self, batch: Batch) -> None:
+        """Adds one batch to the sums; products in the model's precision, sums in float64."""
+        features = self.model(batch).flatten(0, 1)  # (B * T, H)
+        if batch.target.is_floating_point():
+            self._add(features, batch.target.to(torch.float64).T @ features.to(torch.float64), batch.target.sum(0))
+            return
+        target = batch.target.flatten()
+        features, target = features[target != PAD], target[target != PAD]
+        by_token = features.new_zeros(self.products.shape).index_add_(0, target, features)
+        self._add(features, by_token, torch.bincount(target, minlength=len(self.outputs)))
+
+    def _add(self, features: Tensor, products: Tensor, outputs: Tensor) -> None:
+        self.squares += features.T @ features
+        self.products += products
+        self.features += features.sum(0, dtype=torch.float64)
+        self.outputs += outputs
+        self.seen += len(features)
+
+    @torch.no_grad()
+    def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
+        """The solved head, for every strength at the end and for the middle one on the way."""
+        strengths = self.config.strengths
+        for strength in strengths if last else strengths[len(strengths) // 2 :][:1]:
+            weight, bias = self.solve(strength)
+            self.model.head.weight.copy_(weight)
+            self.model.head.bias.copy_(bias)
+            yield {"strength": strength}
+
+    def solve(self, strength: float) -> tuple[Tensor, Tensor]:
+        """Weights (V, H) and bias (V,) in float64, by Cholesky; a system that rounding broke is solved by LU."""
+        mean, out = self.features / self.seen, self.outputs / self.seen
+        centred = torch.addr(self.squares, mean, mean, alpha=-self.seen)
+        centred.diagonal().add_(strength * self.seen)
+        products = torch.addr(self.products, out, mean, alpha=-self.seen)
+        factor, failed = torch.linalg.cholesky_ex(centred)
+        if int(failed):
+            weight = torch.linalg.solve(centred, products.T).T
+        else:
+            weight = torch.cholesky_solve(products.T, factor).T
+        return weight, out - weight @ mean
+
+
+RULE = Ridge

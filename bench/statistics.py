@@ -1,0 +1,90 @@
+"""Intervals: over seeds by Student's t, over test items by the bootstrap.
+
+The two answer different questions. An interval over seeds says how much a repeated training would
+differ; one over test items says how much other test items would change the score of this one
+training. Whoever prints an interval says which of the two it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+LEVEL = 0.95  # share of such intervals that hold the true value
+RESAMPLES = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A range that holds the true value with a stated confidence, and what it is an interval over."""
+
+    low: float
+    high: float
+    over: str  # "seeds" or "test items"
+    n: int  # how many of those
+
+    @property
+    def settles(self) -> bool:
+        """Whether zero lies outside: for the interval of a difference, that the sign is settled."""
+        return self.low > 0 or self.high < 0
+
+
+def over_seeds(values: ArrayLike, level: float = LEVEL) -> Interval | None:
+    """Student's t interval for the mean of one value a seed, (N,); None below two seeds (nothing to measure by)."""
+    x = _finite(values)
+    if len(x) < 2:
+        return None
+    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1)) * float(np.std(x, ddof=1)) / math.sqrt(len(x))
+    mean = float(np.mean(x))
+    return Interval(mean - half, mean + half, "seeds", len(x))
+
+
+def over_items(scores: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
+    """Percentile bootstrap interval for the mean of one score an item, (N,); None below two items."""
+    x = _finite(scores)
+    if len(x) < 2:
+        return None
+    return interval(resampled_means(x, resamples, seed), len(x), level)
+
+
+def resampled_means(scores: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """Means of `resamples` draws of N items with replacement, (resamples,).
+
+    Equal N and seed draw the same items: two answerers of the same items are compared by the
+    difference of their resampled means, which is the paired bootstrap.
+    """
+    return resampled(_finite(scores)[:, None], lambda sums, n: float(sums[0]) / n, resamples, seed)
+
+
+def resampled(
+    statistics: ArrayLike, score: Callable[[Floats, int], float], resamples: int = RESAMPLES, seed: int = 0
+) -> Floats:
+    """Scores of `resamples` draws of items whose score is a function of sums (BLEU is one).
+
+    `statistics` is (N, K), K numbers an item; `score(sums, N)` takes the K sums over the drawn items.
+    """
+    table = np.asarray(statistics, dtype=np.float64)
+    if table.ndim != 2 or not len(table):
+        raise ValueError(f"statistics of shape {table.shape}; expected (items, numbers) with at least one item")
+    random, n = np.random.default_rng(seed), len(table)
+    drawn = (np.bincount(random.integers(0, n, n), minlength=n) for _ in range(resamples))
+    return np.array([score(times @ table, n) for times in drawn])
+
+
+def interval(samples: Sequence[float] | Floats, n: int, level: float = LEVEL) -> Interval:
+    """The middle `level` of resampled scores, as an interval over `n` test items."""
+    low, high = np.quantile(_finite(samples), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), "test items", n)
+
+
+def _finite(values: ArrayLike) -> Floats:
+    x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or not np.isfinite(x).all():
+        raise ValueError(f"{x.size} values of shape {x.shape}; expected a row of finite numbers")
+    return x

@@ -1,0 +1,105 @@
+"""Additive attention: e_ij = v' tanh(W s_{i-1} + U h_j), c_i = sum_j softmax(e_i)_j h_j  (Bahdanau et al., 2015, A.1.2).
+
+A bidirectional GRU reads; a GRU writes: s_i = GRU([y_{i-1}; c_i], s_{i-1}).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models import Model, Source, State, teacher_inputs
+from models.layers.dropout import Dropout
+from models.layers.embedding import Door, within
+from models.layers.recurrent import Recurrent
+from tasks import Batch, Spec
+
+
+class Bahdanau(Model):
+    """Attention over the states of a bidirectional GRU, one alignment a target token."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Sizes in units; rates are probabilities."""
+
+        width: int = 256  # of the embeddings and the features
+        hidden: int = 256  # GRU units, each direction and the decoder
+        alignment: int = 256  # units of the alignment network
+        layers: int = 1  # of the encoder
+        dropout: float = 0.2
+        word_dropout: float = 0.0  # source tokens that become <unk> in training
+
+    def __init__(self, spec: Spec, config: Config | None = None) -> None:
+        super().__init__(spec, config)
+        c = self.config
+        self.door = Door(spec, c.width, c.dropout, c.word_dropout)
+        self.encoder = Recurrent(nn.GRU, c.width, c.hidden, c.layers, True, c.dropout)
+        self.key = nn.Linear(self.encoder.size, c.alignment)  # U h_j
+        self.energy = nn.Parameter(torch.randn(c.alignment) * c.alignment**-0.5)  # v
+        self.start = nn.Linear(c.hidden, c.hidden)
+        self.from_token = nn.Linear(c.width, 3 * c.hidden)
+        self.from_context = nn.Linear(self.encoder.size, 3 * c.hidden, bias=False)
+        # from s_{i-1} come the query W s and the gates' recurrence: one product for both
+        self.from_state = nn.Linear(c.hidden, c.alignment + 3 * c.hidden)
+        for gate in self.from_state.weight.data[c.alignment :].split(c.hidden):
+            nn.init.orthogonal_(gate)
+        self.out = nn.Linear(c.hidden + self.encoder.size + c.width, c.width)
+        self.dropout = Dropout(c.dropout)
+        self.head = self.door.head(spec, c.width)
+
+    def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
+        """All states of the source, their keys, and their share of the gates, once and not once a step."""
+        states, last = self.encoder(self.door.read(source), source_length)
+        states = self.dropout(states)
+        outside = ~within(source_length, states.shape[1], states.device)
+        memory = {
+            "states": states,  # (B, S, 2H)
+            "keys": self.key(states),  # (B, S, A)
+            # attention is linear in what it averages, so the product with the gates' weights comes before the loop
+            "gates": self.from_context(states),  # (B, S, 3H)
+            "bias": torch.zeros(outside.shape, device=states.device).masked_fill(outside, float("-inf")),
+        }
+        back = last[:, self.config.hidden :]  # the way back has just read the first word (A.2.2)
+        return State(memory, {"hidden": self.start(back).tanh()})
+
+    def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+        """One alignment and one GRU step."""
+        y = self.door.write(token)
+        hidden, weights = self._advance(self.from_token(y), state.carry["hidden"], state.memory)
+        context = (weights[:, None] @ state.memory["states"])[:, 0]
+        kept = weights if self._watching else None
+        return self._features(hidden, context, y), State(state.memory, {"hidden": hidden}, kept)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
+        """The loop holds only what depends on the step before; contexts and features come after it, all at once."""
+        inputs = teacher_inputs(batch.target)
+        state = self.encode(batch.source, batch.source_length, inputs.shape[1])
+        y = self.door.write(inputs)  # (B, T, D)
+        hidden, states, weights = state.carry["hidden"], [], []
+        for gates in self.from_token(y).unbind(1):
+            hidden, weight = self._advance(gates, hidden, state.memory)
+            states.append(hidden)
+            weights.append(weight)
+        context = torch.stack(weights, 1) @ state.memory["states"]  # (B, T, 2H)
+        return self._features(torch.stack(states, 1), context, y)
+
+    def _advance(self, gates: Tensor, hidden: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """s_i and the weights a_i (B, S); `gates` is what y_{i-1} adds to reset, update and candidate."""
+        query, recurrent = self.from_state(hidden).split([self.config.alignment, gates.shape[1]], -1)
+        energy = (memory["keys"] + query[:, None]).tanh() @ self.energy + memory["bias"]
+        weights = energy.softmax(-1)
+        gates = gates + (weights[:, None] @ memory["gates"])[:, 0]
+        reset, update, candidate = gates.chunk(3, -1)
+        reset_by, update_by, candidate_by = recurrent.chunk(3, -1)
+        update = (update + update_by).sigmoid()
+        candidate = (candidate + (reset + reset_by).sigmoid() * candidate_by).tanh()
+        return torch.lerp(candidate, hidden, update), weights
+
+    def _features(self, hidden: Tensor, context: Tensor, y: Tensor) -> Tensor:
+        return self.dropout(self.out(self.dropout(torch.cat([hidden, context, y], -1))).tanh())
+
+
+MODEL = Bahdanau

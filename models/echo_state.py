@@ -1,0 +1,157 @@
+"""Echo-state network: r_t = (1 - a) r_{t-1} + a tanh(W r_{t-1} + Win u_t), only the readout is learned  (Jaeger, 2001).
+
+Reservoirs read the source, in both directions; another writes, driven by the token before and by
+what was read. The readout is ridge regression, solved in closed form (bench/learning/ridge.py).
+reservoirpy draws every matrix; torch runs the recurrence over the whole batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models import Model, Source, State, teacher_inputs
+from models.layers.embedding import Patches, target_vocabulary, within
+from models.layers.recurrent import turn
+from tasks import Batch, Spec
+
+
+class EchoState(Model):
+    """Fixed random recurrence, linear readout."""
+
+    learning = "ridge"
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Sizes in units; one reservoir a leak rate, side by side, so that several memories of unlike length form."""
+
+        units: int = 500  # of each reservoir that reads
+        writer: int = 1000  # units of the reservoir that writes; none is used where the answer is a label
+        leaks: tuple[float, ...] = (0.5,)  # share of the new state let in at each tick, by reservoir
+        writer_leak: float = 0.5
+        radius: float = 0.9  # spectral radius of the recurrence
+        input_scaling: float = 1.0
+        context_scaling: float = 0.3  # of what was read, as input of the reservoir that writes
+        connectivity: float = 0.1  # share of recurrent weights that are not zero
+        input_connectivity: float = 0.1
+        washout: int = 0  # first states that are left out of the mean where the answer is a label
+        bidirectional: bool = True
+
+    def __init__(self, spec: Spec, config: Config | None = None) -> None:
+        super().__init__(spec, config)
+        c = self.config
+        ways = 2 if c.bidirectional else 1
+        self.filters = None
+        inputs = spec.source_size
+        if spec.patch_shape is not None:
+            inputs = 64
+            self.filters = Patches(spec.patch_shape, inputs)  # random, and fixed like the rest
+        self.readers = nn.ModuleList(Reservoir(c.units, inputs, leak, c) for leak in c.leaks for _ in range(ways))
+        read = c.units * len(self.readers)
+        self.writer = None
+        if spec.max_target > 1:
+            self.writer = Reservoir(c.writer, target_vocabulary(spec), c.writer_leak, c, context=read)
+        self.requires_grad_(False)
+        self.head = nn.Linear(read + (c.writer if self.writer else 0), spec.target_size)
+
+    def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
+        """What was read: the last states, or where the answer is a label the mean of all after the washout."""
+        if self.filters is not None:
+            source = self.filters(source)
+        turned = turn(source_length, source.shape[1], source.device)
+        back = source.gather(1, turned[..., 0] if source.dim() == 2 else turned.expand_as(source))
+        inside = within(source_length, source.shape[1], source.device)
+        read = []
+        for place, reader in enumerate(self.readers):
+            states = reader(back if self.config.bidirectional and place % 2 else source)
+            read.append(self._mean(states, inside) if self.writer is None else last(states, source_length))
+        vector = torch.cat(read, -1)  # (B, units x reservoirs)
+        if self.writer is None:
+            return State({"read": vector}, {})
+        start = vector.new_zeros(len(vector), self.config.writer)
+        return State({"read": vector, "drive": self.writer.context(vector)}, {"state": start})
+
+    def _mean(self, states: Tensor, inside: Tensor) -> Tensor:
+        late = torch.arange(states.shape[1], device=states.device) >= self.config.washout
+        counted = inside & (late | (inside.sum(1, keepdim=True) <= self.config.washout))  # short ones count whole
+        weight = counted.to(states.dtype)[..., None]
+        return (states * weight).sum(1) / weight.sum(1)
+
+    def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+        """One tick of the reservoir that writes; features are its state beside what was read."""
+        if self.writer is None:
+            return state.memory["read"], state
+        now = self.writer.tick(state.carry["state"], self.writer.drive(token) + state.memory["drive"])
+        return torch.cat([now, state.memory["read"]], -1), State(state.memory, {"state": now})
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
+        """Every tick after another, the inputs of all of them at once."""
+        inputs = teacher_inputs(batch.target)
+        state = self.encode(batch.source, batch.source_length, inputs.shape[1])
+        read = state.memory["read"][:, None].expand(-1, inputs.shape[1], -1)
+        if self.writer is None:
+            return read
+        states = self.writer(inputs, state.memory["drive"])
+        return torch.cat([states, read], -1)
+
+
+class Reservoir(nn.Module):
+    """Leaky units with random sparse weights of one spectral radius, drawn by reservoirpy."""
+
+    def __init__(self, units: int, inputs: int, leak: float, config: EchoState.Config, context: int = 0) -> None:
+        super().__init__()
+        # imported here: it takes a second, which no other model should pay
+        from reservoirpy.mat_gen import bernoulli, uniform
+
+        c = config
+        seed = int(torch.randint(2**31 - 1, ()))  # from torch's generator, so that one seed makes the whole model
+        draw = np.random.default_rng(seed)
+        self.leak = leak
+        recurrent = uniform(units, units, sr=c.radius, connectivity=c.connectivity, seed=draw)
+        self.recurrent = _fixed(recurrent.toarray())  # (N, N)
+        entry = bernoulli(units, inputs, input_scaling=c.input_scaling, connectivity=c.input_connectivity, seed=draw)
+        self.entry = _fixed(entry.toarray().T)  # (inputs, N): a token's row is its input
+        if context:
+            scale = c.context_scaling / context**0.5
+            self.mix = _fixed(draw.normal(scale=scale, size=(context, units)))
+
+    def context(self, vector: Float[Tensor, "B M"]) -> Float[Tensor, "B N"]:
+        """The constant input that what was read gives at every tick."""
+        return vector @ self.mix
+
+    def drive(self, source: Tensor) -> Tensor:
+        """Inputs of tokens (...) or vectors (..., F), as (..., N): a token is a one-hot vector."""
+        return source @ self.entry if source.is_floating_point() else self.entry[source]
+
+    def tick(self, state: Float[Tensor, "B N"], drive: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+        """The next state."""
+        return torch.lerp(state, torch.addmm(drive, state, self.recurrent.T).tanh(), self.leak)
+
+    def forward(self, source: Tensor, constant: Float[Tensor, "B N"] | None = None) -> Float[Tensor, "B S N"]:
+        """States after every element of a source, from rest."""
+        drive = self.drive(source)
+        if constant is not None:
+            drive = drive + constant[:, None]
+        state, states = torch.zeros_like(drive[:, 0]), []
+        for now in drive.unbind(1):
+            state = self.tick(state, now)
+            states.append(state)
+        return torch.stack(states, 1)
+
+
+def _fixed(matrix: np.ndarray) -> nn.Parameter:
+    kind = torch.get_default_dtype()
+    return nn.Parameter(torch.as_tensor(np.ascontiguousarray(matrix)).to(kind), requires_grad=False)
+
+
+def last(states: Float[Tensor, "B S N"], length: Int[Tensor, " B"]) -> Float[Tensor, "B N"]:
+    """The state after each sequence's last element."""
+    rows = torch.arange(len(states), device=states.device)
+    return states[rows, length.to(states.device, non_blocking=True) - 1]
+
+
+MODEL = EchoState

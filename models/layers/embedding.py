@@ -1,0 +1,95 @@
+"""The door: where tokens and vectors become features, and features become tokens again.
+
+Sources differ only here: an embedding for tokens, a linear map for plain vectors, a small
+convolutional encoder for patches of a picture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.layers.dropout import Dropout
+from tasks import SPECIALS, UNK, Spec
+
+
+class Embedding(nn.Embedding):
+    """Token embeddings drawn with deviation 1/sqrt(D) and read times sqrt(D), so that a head can share them."""
+
+    def __init__(self, vocabulary: int, width: int) -> None:
+        super().__init__(vocabulary, width)
+        nn.init.normal_(self.weight, std=width**-0.5)
+
+    def forward(self, token: Int[Tensor, "*N"]) -> Float[Tensor, "*N D"]:
+        """Tokens as vectors of about unit variance."""
+        return super().forward(token) * math.sqrt(self.embedding_dim)
+
+
+class Door(nn.Module):
+    """Sources as features (B, S, D), and the embedding of targets."""
+
+    def __init__(self, spec: Spec, width: int, dropout: float = 0.0, word_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.tokens = spec.source == "tokens"
+        if self.tokens:
+            self.source: nn.Module = Embedding(spec.source_size, width)
+        elif spec.patch_shape is not None:
+            self.source = Patches(spec.patch_shape, width)
+        else:
+            self.source = nn.Linear(spec.source_size, width)
+        shared = self.tokens and spec.joint_vocabulary and isinstance(self.source, Embedding)
+        self.target = self.source if shared else Embedding(target_vocabulary(spec), width)
+        self.dropout = Dropout(dropout)
+        self.word_dropout = word_dropout
+
+    def read(self, source: Tensor) -> Float[Tensor, "B S D"]:
+        """Features of a source of tokens (B, S) or vectors (B, S, F)."""
+        if self.tokens and self.training and self.word_dropout:
+            lost = torch.rand(source.shape, device=source.device) < self.word_dropout
+            source = source.masked_fill(lost & (source >= len(SPECIALS)), UNK)
+        return self.dropout(self.source(source))
+
+    def write(self, token: Int[Tensor, "*N"]) -> Float[Tensor, "*N D"]:
+        """Features of target tokens that a decoder reads."""
+        return self.dropout(self.target(token))
+
+    def head(self, spec: Spec, width: int) -> nn.Linear:
+        """Features (D) to logits, sharing the target embedding where targets are text (Press and Wolf, 2017)."""
+        head = nn.Linear(width, spec.target_size)
+        if spec.max_target > 1 and isinstance(self.target, Embedding):
+            head.weight = self.target.weight
+        nn.init.zeros_(head.bias)
+        return head
+
+
+class Patches(nn.Module):
+    """Each patch of a picture, on its own, through two convolutions and a linear map: (B, S, F) to (B, S, D)."""
+
+    def __init__(self, shape: tuple[int, int, int], width: int, filters: int = 16) -> None:
+        super().__init__()
+        self.shape = shape
+        self.fine = nn.Conv2d(shape[0], filters, 3, padding=1)
+        self.coarse = nn.Conv2d(filters, 2 * filters, 3, padding=1)
+        self.out = nn.Linear(2 * filters * (shape[1] // 4) * (shape[2] // 4), width)
+
+    def forward(self, source: Float[Tensor, "B S F"]) -> Float[Tensor, "B S D"]:
+        """Features of every patch."""
+        x = source.reshape(-1, *self.shape)  # (B * S, C, h, w)
+        x = functional.max_pool2d(self.fine(x), 2).relu()  # pooling first: relu commutes, on a quarter of the numbers
+        x = functional.max_pool2d(self.coarse(x), 2).relu()
+        out: Tensor = self.out(x.flatten(1)).view(*source.shape[:2], -1)
+        return out
+
+
+def target_vocabulary(spec: Spec) -> int:
+    """Tokens that a decoder may have to read: at least BOS, also where answers are numbers."""
+    return max(spec.target_size, len(SPECIALS))
+
+
+def within(length: Int[Tensor, " B"], size: int, device: torch.device) -> Bool[Tensor, "B S"]:
+    """True where a position lies inside its sequence, False on padding."""
+    return torch.arange(size, device=device) < length.to(device, non_blocking=True)[:, None]

@@ -1,0 +1,79 @@
+"""Encoder-decoder on a fixed vector: the decoder starts from the encoder's last state (Sutskever et al., 2014).
+
+The recurrent cell is all in which the vanilla RNN and the LSTM differ, and so all that their files hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models import Model, Source, State, teacher_inputs
+from models.layers.dropout import Dropout
+from models.layers.embedding import Door
+from models.layers.recurrent import Cell, Recurrent, highest, initialised
+from tasks import Batch, Spec
+
+
+class EncoderDecoder(Model):
+    """Reads with `Recurrent`, keeps one vector, writes with one recurrent stack that starts from it."""
+
+    cell: ClassVar[Cell]
+    starts: ClassVar[int] = 1  # tensors in the cell's state: h, or h and c
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Sizes in units; rates are probabilities."""
+
+        width: int = 256  # of the embeddings and the features
+        hidden: int = 256  # recurrent units, each direction and the decoder
+        layers: int = 1  # of the encoder and of the decoder
+        bidirectional: bool = True
+        dropout: float = 0.2
+        word_dropout: float = 0.0  # source tokens that become <unk> in training
+        feed: bool = False  # the vector also enters every decoder step (Cho et al., 2014)
+
+    def __init__(self, spec: Spec, config: Config | None = None) -> None:
+        super().__init__(spec, config)
+        c = self.config
+        cell = type(self).cell
+        self.door = Door(spec, c.width, c.dropout, c.word_dropout)
+        self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout)
+        self.bridge = nn.Linear(self.encoder.size, self.starts * c.layers * c.hidden)
+        fed = self.encoder.size if c.feed else 0
+        self.decoder = initialised(cell(c.width + fed, c.hidden, c.layers, batch_first=True))
+        self.out = nn.Linear(c.hidden, c.width)
+        self.dropout = Dropout(c.dropout)
+        self.head = self.door.head(spec, c.width)
+
+    def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
+        """One vector a source: the last states; for a label, the maximum over time (Conneau et al., 2017)."""
+        states, last = self.encoder(self.door.read(source), source_length)
+        vector = highest(states, source_length) if self.spec.max_target == 1 else last
+        start = self.bridge(self.dropout(vector)).tanh().view(len(vector), self.starts, self.config.layers, -1)
+        return State({"vector": vector}, {"hidden": tuple(start.unbind(1))})  # each (B, layers, H)
+
+    def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+        """One recurrent step."""
+        features, hidden = self._write(token[:, None], state)
+        return features[:, 0], State(state.memory, {"hidden": hidden})
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
+        """Every target position in one fused call."""
+        inputs = teacher_inputs(batch.target)
+        return self._write(inputs, self.encode(batch.source, batch.source_length, inputs.shape[1]))[0]
+
+    def _write(self, inputs: Int[Tensor, "B T"], state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
+        x = self.door.write(inputs)  # (B, T, D)
+        if self.config.feed:
+            vector = state.memory["vector"][:, None].expand(-1, x.shape[1], -1)
+            x = torch.cat([x, vector], -1)
+        start = tuple(h.transpose(0, 1).contiguous() for h in state.carry["hidden"])  # torch wants (layers, B, H)
+        states, end = self.decoder(x, start if self.starts > 1 else start[0])
+        end = cast(tuple[Tensor, ...], end if self.starts > 1 else (end,))
+        features = self.dropout(self.out(self.dropout(states)).tanh())
+        return features, tuple(h.transpose(0, 1) for h in end)

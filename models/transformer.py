@@ -1,0 +1,208 @@
+"""Transformer: softmax(Q K' / sqrt(d)) V in several heads, no recurrence  (Vaswani et al., 2017)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models import Model, Source, State, teacher_inputs
+from models.layers.dropout import Dropout
+from models.layers.embedding import Door, within
+from tasks import Batch, Spec
+
+
+class Transformer(Model):
+    """Encoder and decoder of self-attention, the decoder also attending to what was read."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        """Sizes in units; rates are probabilities."""
+
+        width: int = 256
+        layers: int = 3  # of the encoder and of the decoder
+        heads: int = 4
+        feedforward: int = 512
+        norm: Literal["pre", "post"] = "pre"  # before each part (Xiong et al., 2020) or after its sum, as published
+        dropout: float = 0.1
+        word_dropout: float = 0.0  # source tokens that become <unk> in training
+
+    def __init__(self, spec: Spec, config: Config | None = None) -> None:
+        super().__init__(spec, config)
+        c = self.config
+        self.door = Door(spec, c.width, 0.0, c.word_dropout)
+        self.encoder = nn.ModuleList(Block(c, across=False) for _ in range(c.layers))
+        self.decoder = nn.ModuleList(Block(c, across=True) for _ in range(c.layers))
+        final = nn.LayerNorm if c.norm == "pre" else nn.Identity
+        self.read_norm, self.write_norm = final(c.width), final(c.width)
+        self.dropout = Dropout(c.dropout)
+        self.head = self.door.head(spec, c.width)
+
+    def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
+        """Keys and values of the source for every decoder layer, and empty caches for `room` tokens."""
+        x = self.door.read(source)
+        x = self.dropout(x + positions(x.shape[1], x.shape[2], x.device, x.dtype))
+        inside = within(source_length, x.shape[1], x.device)[:, None, None]  # (B, 1, 1, S)
+        for block in self.encoder:
+            x = block(x, inside)
+        x = self.read_norm(x)
+        across = tuple(block.across.keys_values(x) for block in self.decoder)
+        return State({"across": across, "inside": inside}, {"cache": None, "position": 0, "room": room})
+
+    def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
+        """One position, with the keys and values of those before it from the cache."""
+        at, room = state.carry["position"], state.carry["room"]
+        x = self.door.write(token)[:, None]  # (B, 1, D)
+        x = self.dropout(x + positions(at + 1, x.shape[2], x.device, x.dtype)[at:])
+        cache = state.carry["cache"] or tuple(block.itself.cache(len(x), room, x) for block in self.decoder)
+        attention = None
+        for block, old, across in zip(self.decoder, cache, state.memory["across"], strict=True):
+            x, attention = block.advance(x, old, at, across, state.memory["inside"], self._watching)
+        carry = {"cache": cache, "position": at + 1, "room": room}
+        return self.write_norm(x)[:, 0], State(state.memory, carry, attention)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
+        """Every target position at once; none sees those after it."""
+        inputs = teacher_inputs(batch.target)
+        state = self.encode(batch.source, batch.source_length, inputs.shape[1])
+        x = self.door.write(inputs)
+        x = self.dropout(x + positions(x.shape[1], x.shape[2], x.device, x.dtype))
+        for block, across in zip(self.decoder, state.memory["across"], strict=True):
+            x = block(x, None, across, state.memory["inside"])
+        features: Tensor = self.write_norm(x)
+        return features
+
+
+class Block(nn.Module):
+    """Self-attention, attention across (in a decoder) and a feed-forward net, each with a residual."""
+
+    def __init__(self, config: Transformer.Config, across: bool) -> None:
+        super().__init__()
+        c = config
+        self.pre = c.norm == "pre"
+        self.itself = Attention(c.width, c.heads, c.dropout)
+        self.across = Attention(c.width, c.heads, c.dropout) if across else None
+        self.wide, self.narrow = nn.Linear(c.width, c.feedforward), nn.Linear(c.feedforward, c.width)
+        self.norms = nn.ModuleList(nn.LayerNorm(c.width) for _ in range(3 if across else 2))
+        self.dropout = Dropout(c.dropout)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        inside: Bool[Tensor, "B 1 1 T"] | None,
+        across: tuple[Tensor, Tensor] | None = None,
+        source_inside: Bool[Tensor, "B 1 1 S"] | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """All positions at once. `inside` None means causal: a decoder's."""
+        x = self._add(x, 0, lambda y: self.itself(y, self.itself.keys_values(y), inside, inside is None))
+        if self.across is not None:
+            attend = self.across
+            x = self._add(x, 1, lambda y: attend(y, across, source_inside))
+        return self._add(x, -1, self._feed)
+
+    def advance(
+        self,
+        x: Float[Tensor, "B 1 D"],
+        cache: tuple[Tensor, Tensor],
+        at: int,
+        across: tuple[Tensor, Tensor],
+        inside: Bool[Tensor, "B 1 1 S"],
+        watching: bool,
+    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B S"] | None]:
+        """One position of a decoder; writes its keys and values into the cache at place `at`."""
+        assert self.across is not None
+        attend, weights = self.across, []
+
+        def itself(y: Tensor) -> Tensor:
+            for old, new in zip(cache, self.itself.keys_values(y), strict=True):
+                old[:, :, at : at + 1] = new
+            return self.itself(y, (cache[0][:, :, : at + 1], cache[1][:, :, : at + 1]))
+
+        def over(y: Tensor) -> Tensor:
+            if watching:
+                weights.append(attend.weights(y, across[0], inside).mean(1)[:, 0])
+            return attend(y, across, inside)
+
+        x = self._add(self._add(x, 0, itself), 1, over)
+        return self._add(x, -1, self._feed), weights[0] if watching else None
+
+    def _feed(self, y: Tensor) -> Tensor:
+        out: Tensor = self.narrow(self.dropout(self.wide(y).relu()))
+        return out
+
+    def _add(self, x: Tensor, norm: int, part: Callable[[Tensor], Tensor]) -> Tensor:
+        """Residual with its normalisation before the part or after the sum."""
+        if self.pre:
+            return x + self.dropout(part(self.norms[norm](x)))
+        out: Tensor = self.norms[norm](x + self.dropout(part(x)))
+        return out
+
+
+class Attention(nn.Module):
+    """Multi-head attention (section 3.2.2): h heads of width D / h, side by side."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        for layer in (self.query, self.key_value, self.out):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def keys_values(self, x: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values, each (B, heads, S, d)."""
+        key, value = self.key_value(x).view(*x.shape[:2], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return key, value
+
+    def cache(self, size: int, room: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Room for the keys and values of `room` positions, taken once."""
+        shape = (size, self.heads, room, like.shape[-1] // self.heads)
+        return like.new_zeros(shape), like.new_zeros(shape)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        keys_values: tuple[Tensor, Tensor],
+        inside: Bool[Tensor, "B 1 1 S"] | None = None,
+        causal: bool = False,
+    ) -> Float[Tensor, "B T D"]:
+        """What each position gathers from the values it attends to."""
+        key, value = keys_values
+        mixed = functional.scaled_dot_product_attention(self._heads(x), key, value, attn_mask=inside, is_causal=causal)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    def weights(self, x: Tensor, key: Tensor, inside: Tensor) -> Float[Tensor, "B h T S"]:
+        """The attention itself, which the fused kernel does not give away."""
+        scores = self._heads(x) @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
+        return scores.masked_fill(~inside, float("-inf")).softmax(-1)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        query: Tensor = self.query(x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, T, d)
+        return query
+
+
+@functools.lru_cache(maxsize=16)
+def _table(size: int, width: int, device: torch.device, kind: torch.dtype) -> Tensor:
+    place = torch.arange(size, dtype=torch.float64)[:, None]
+    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10_000.0) / width))
+    table = torch.zeros(size, width, dtype=torch.float64)
+    table[:, 0::2] = torch.sin(place * rate)
+    table[:, 1::2] = torch.cos(place * rate[: width // 2])
+    return table.to(device, kind)
+
+
+def positions(size: int, width: int, device: torch.device, kind: torch.dtype) -> Float[Tensor, "S D"]:
+    """Sines and cosines of geometrically spaced wavelengths (section 3.5), from a table that grows by doubling."""
+    return _table(max(64, 1 << (size - 1).bit_length()), width, device, kind)[:size]
+
+
+MODEL = Transformer
