@@ -199,4 +199,5 @@ def paste(patches: np.ndarray, shape: tuple[int, int, int], rows: int, columns: 
     """The picture (h, w, C) uint8 that `cut` cut."""
     channels, h, w = shape
     picture = patches.reshape(rows, columns, channels, h, w).transpose(0, 3, 1, 4, 2)
-    return np.rint(picture.reshape(rows * h, columns * w, channels) * 255).astype(np.uint8)
+    whole: np.ndarray = np.rint(picture.reshape(rows * h, columns * w, channels) * 255).astype(np.uint8)
+    return whole
