@@ -45,6 +45,17 @@ def over_seeds(values: ArrayLike, level: float = LEVEL) -> Interval | None:
     return Interval(mean - half, mean + half, "seeds", len(x))
 
 
+def difference_over_seeds(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Interval | None:
+    """Welch's interval for the difference of two means of one value a seed; None below two seeds on either side."""
+    a, b = _finite(first), _finite(second)
+    if min(len(a), len(b)) < 2:
+        return None
+    if not np.var(a) and not np.var(b):  # Welch divides by the spread
+        return Interval(float(a[0] - b[0]), float(a[0] - b[0]), "seeds", min(len(a), len(b)))
+    span = stats.ttest_ind(a, b, equal_var=False).confidence_interval(level)
+    return Interval(float(span.low), float(span.high), "seeds", min(len(a), len(b)))
+
+
 def over_items(scores: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
     """Percentile bootstrap interval for the mean of one score an item, (N,); None below two items."""
     x = _finite(scores)

@@ -1,6 +1,6 @@
 """Ridge regression of one-hot tokens (or numbers) on features, W = (H'H + c n I)^-1 H'Y, as sums over batches.
 
-Features and targets are centred, so that the bias is not penalised. reservoirpy's Ridge is the same up to c n = its ridge.
+Features and targets are centred, so that the bias is not penalised. Equals reservoirpy's Ridge with ridge = c n.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""python -m bench is seqbench."""
+
+from bench.cli import main
+
+main()

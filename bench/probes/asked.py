@@ -1,0 +1,62 @@
+"""From the names and settings of a trial to the things themselves. Every mistake in them is BadInput."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import models
+import tasks
+from bench import learning
+from bench.trial import Trial
+from models import Model
+from tasks import Task
+
+
+def task(trial: Trial) -> Task:
+    """The trial's task, loaded once a process."""
+    return _task(trial.task, json.dumps(trial.task_settings, sort_keys=True), trial.data)
+
+
+@functools.lru_cache(maxsize=4)
+def _task(name: str, settings: str, data: str | None) -> Task:
+    kind = tasks.load(name)
+    return kind(tasks.configured(kind.Config, json.loads(settings), f"task {name}"), Path(data) if data else None)
+
+
+def checksum(trial: Trial) -> str:
+    """Of the trial's data."""
+    return task(trial).checksum
+
+
+def model(trial: Trial) -> tuple[type[Model], Any]:
+    """The trial's model class and its configuration."""
+    kind = models.load(trial.model)
+    return kind, tasks.configured(kind.Config, trial.model_settings, f"model {trial.model}")
+
+
+def rule(trial: Trial, kind: type[Model]) -> tuple[type[learning.Rule], Any]:
+    """The rule that teaches the trial's model, and its configuration."""
+    if kind.learning not in learning.RULES:
+        known = ", ".join(learning.RULES)
+        raise tasks.BadInput(f"model {trial.model}: learning = {kind.learning!r}; expected one of: {known}")
+    taught = learning.load(kind.learning)
+    return taught, tasks.configured(taught.Config, trial.learning, f"learning rule {kind.learning}")
+
+
+def built(trial: Trial, device: torch.device) -> Model:
+    """The model as its seed makes it, on the device."""
+    kind, chosen = model(trial)
+    torch.manual_seed(trial.seed)
+    return kind(task(trial).spec, chosen).to(device)
+
+
+def config(configured: Task | Model) -> dict[str, Any]:
+    """A configuration as plain values."""
+    chosen: Any = configured.config
+    return dataclasses.asdict(chosen) if dataclasses.is_dataclass(chosen) else {}  # type: ignore[arg-type]

@@ -1,0 +1,36 @@
+"""The floors of a task: what answerers without a sequence model reach, one row each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from bench import machine, record
+from bench.probes import asked
+from bench.trial import Trial, now
+
+
+def run(trial: Trial, out: Path, device: torch.device) -> list[record.Result]:
+    """Scores every floor of the trial's task on the test split."""
+    task, checksum = asked.task(trial), asked.checksum(trial)
+    identity = trial.identity(checksum, "cpu")
+    return [
+        record.Result(
+            probe="floor",
+            model=name,
+            task=trial.task,
+            seed=trial.seed,
+            status="ok",
+            metrics=scores.totals,
+            main=scores.main,
+            config={"task": asked.config(task)},
+            signatures=scores.signatures,
+            environment=machine.environment(device),
+            suite=trial.suite,
+            command=trial.command(),
+            time=now(),
+            id=identity,
+        )
+        for name, scores in task.floors("test").items()
+    ]

@@ -1,0 +1,163 @@
+"""Quality: train under the budget, choose on validation, answer the test split once, keep what a report shows."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save
+from torch import Tensor
+
+from bench import machine, record
+from bench.probes import asked
+from bench.progress import Progress
+from bench.train import Answers, Learner, Training, answers, train
+from bench.trial import Trial, now
+from models import Model
+from tasks import BOS, Scores, Task, collate
+
+PICTURES = 24  # items whose picture is kept with the answers
+WATCHED = 6  # items whose attention is kept
+
+
+def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> record.Result:
+    """One trained and tested model as a row, its artifacts stored first."""
+    task = asked.task(trial)
+    kind, _ = asked.model(trial)
+    rule, settings = asked.rule(trial, kind)
+    precision = machine.precision(device, trial.precision)
+
+    def make(updates: int) -> Learner:
+        model = asked.built(trial, device)
+        return model, rule(model, settings, updates, precision)
+
+    model, training = train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, progress.train)
+    said = answers(model, task, "test", device, trial.beam)
+    scores = task.score(said.tokens, "test")
+    identity = trial.identity(task.checksum, device.type)
+    learning = {
+        "rule": kind.learning,
+        "precision": str(precision).removeprefix("torch."),
+        **dataclasses.asdict(settings),
+    } | training.chosen
+    return record.Result(
+        probe="quality",
+        model=trial.model,
+        task=trial.task,
+        seed=trial.seed,
+        status="ok",
+        metrics=scores.totals | _costs(model, training, said) | {f"validation_{scores.main}": training.best_score},
+        main=scores.main,
+        config={
+            "model": asked.config(model),
+            "learning": learning,
+            "task": asked.config(task),
+            "batch": trial.batch,
+            "beam": trial.beam,
+            "data": trial.data,
+            "asked": dataclasses.asdict(trial),
+        },
+        budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None} | {"used": training.used()},
+        curve=training.curve,
+        signatures=scores.signatures,
+        environment=machine.environment(device),
+        artifacts=_kept(out, identity, model, task, said, scores, device),
+        suite=trial.suite,
+        command=trial.command(),
+        time=now(),
+        id=identity,
+    )
+
+
+def _costs(model: Model, training: Training, said: Answers) -> dict[str, float]:
+    counts = model.parameter_counts()
+    return {
+        "parameters_trained": counts["trained"],
+        "parameters_total": counts["total"],
+        "train_seconds": training.seconds,
+        "updates": training.updates,
+        "examples": training.examples,
+        "source_tokens_per_second": training.source_tokens / training.seconds,
+        "target_tokens_per_second": training.target_tokens / training.seconds,
+        "generate_seconds": said.seconds,
+        "generate_tokens_per_second": said.written / said.seconds,
+    }
+
+
+def _kept(
+    out: Path, identity: str, model: Model, task: Task, said: Answers, scores: Scores, device: torch.device
+) -> dict[str, dict[str, str]]:
+    """Artifacts: the answers, the attention where there is one, the parameters."""
+    files = {
+        "answers.json": _json({"items": [_answer(task, item, said, scores) for item in range(len(said.tokens))]}),
+        "model.safetensors": save(_whole(model)),
+    }
+    watched = [_attention(model, task, item, device) for item in range(min(WATCHED, len(said.tokens)))]
+    if any(w is not None for w in watched):
+        files["attention.json"] = _json([w for w in watched if w is not None])
+    names = {"answers.json": "answers", "model.safetensors": "checkpoint", "attention.json": "attention"}
+    return {names[file]: record.store(out, identity, file, content) for file, content in files.items()}
+
+
+def _whole(model: Model) -> dict[str, Tensor]:
+    """Parameters by name, on the CPU; a shared one stands under each of its names."""
+    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _answer(task: Task, item: int, said: Answers, scores: Scores) -> dict[str, Any]:
+    shown = task.show("test", item)
+    return {
+        "item": item,
+        "source": shown.source,
+        "picture": _picture(shown.picture) if item < PICTURES else None,
+        "reference": shown.reference,
+        "answer": task.write(said.tokens[item]),
+        "scores": {metric: round(values[item], 2) for metric, values in scores.items.items()},
+    }
+
+
+def _picture(pixels: np.ndarray | None) -> str | None:
+    """A picture as the address of itself, for a page without a network."""
+    if pixels is None:
+        return None
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+@torch.no_grad()
+def _attention(model: Model, task: Task, item: int, device: torch.device) -> dict[str, Any] | None:
+    """Attention weights over the source at every token that the model writes; None where it has none."""
+    model.eval()
+    batch = collate(task.items("test"), [item], task.spec).to(device)
+    answer = model.generate(batch.source, batch.source_length)[0]
+    state = model.encode(batch.source, batch.source_length, len(answer))
+    token, weights = torch.full_like(answer[:1], BOS), []
+    with model.watching():
+        for following in answer:
+            _, state = model.step(token, state)
+            if state.attention is None:
+                return None
+            weights.append([round(w, 4) for w in state.attention[0].tolist()])
+            token = following[None]
+    shown = task.show("test", item)
+    pieces = list(task.pieces(answer.tolist())) if task.spec.max_target > 1 else [task.write(answer.tolist())]
+    return {
+        "item": item,
+        "source_tokens": list(shown.source_tokens),
+        "answer_tokens": pieces,
+        "weights": weights[: len(pieces)],
+        "grid": list(task.spec.grid) if task.spec.grid else None,
+        "picture": _picture(shown.picture),
+    }

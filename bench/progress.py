@@ -1,0 +1,71 @@
+"""Progress that a person can read: bars with rate and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+if TYPE_CHECKING:
+    from bench.train import Training
+
+EVERY = 15.0  # seconds between plain lines
+
+
+class Progress:
+    """Shows how far a suite and its present trial are; everything goes to standard error."""
+
+    def __init__(self, trials: int, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.trials, self.number, self.shown, self.points = trials, 0, 0.0, 0
+        self.started = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bars = Bars(*columns, TextColumn("{task.fields[note]}"), console=self.console)
+        self.live = self.console.is_terminal
+        self.all = self.bars.add_task("trials", total=trials, note="")
+        self.one = self.bars.add_task("", total=None, visible=False, note="")
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            self.bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bars.stop()
+
+    def begin(self, label: str) -> None:
+        """The next trial starts."""
+        self.number += 1
+        self.shown, self.points = time.monotonic(), 0
+        self.bars.reset(self.one, total=None, description=label, visible=True, note="")
+        if not self.live:
+            self.console.print(f"[{self.number}/{self.trials}] {label}", markup=False, highlight=False)
+
+    def train(self, training: Training, updates: int) -> None:
+        """An update or an evaluation is done."""
+        if self.live:
+            self.bars.update(self.one, completed=training.updates, total=updates, note=_note(training))
+        elif time.monotonic() - self.shown > EVERY or len(training.curve) > self.points:
+            self.shown, self.points = time.monotonic(), len(training.curve)
+            share = f"{training.updates}/{updates} updates"
+            self.console.print(f"      {share}, {_note(training)}", markup=False, highlight=False)
+
+    def end(self, outcome: str) -> None:
+        """The trial is over."""
+        self.bars.update(self.one, visible=False)
+        self.bars.advance(self.all)
+        self.console.print(f"      {outcome}", markup=False, highlight=False)
+
+
+def _note(training: Training) -> str:
+    rate = training.updates / training.seconds if training.seconds else 0.0
+    note = f"{training.seconds:.0f} s, {rate:.1f} updates/s"
+    if training.curve:
+        note += f", best on validation {training.best_score:.1f}"
+        loss = training.curve[-1].get("loss")
+        note += f", loss {loss:.2f}" if loss is not None else ""
+    return note

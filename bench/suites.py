@@ -1,0 +1,108 @@
+"""Every suite: a plain function that returns a list of trials. Its docstring states what it runs and how long it takes.
+
+Settings that differ from the defaults stand in bench/settings/SUITE.json, with where they come from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.trial import Budget, Trial
+
+FAMILIES = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
+SETTINGS = Path(__file__).parent / "settings"
+
+
+def quick() -> list[Trial]:
+    """Five models on short translation, sentiment and scenes; one seed, about 40 s a cell, 20 minutes on two cores."""
+    return grid("quick", FAMILIES, ("translation", "sentiment", "captioning"), seeds=(0,))
+
+
+def multi30k() -> list[Trial]:
+    """Five models on Multi30k German to English, at most 15 minutes each on two cores; --data translation=DIR."""
+    return grid("multi30k", FAMILIES, ("translation",), seeds=(0,))
+
+
+def standard() -> list[Trial]:
+    """Five models on every task with all words, three seeds: 30 minutes on a GPU, overnight on two cores."""
+    return grid("standard", FAMILIES, ("translation", "verses", "sentiment", "captioning", "emoji"), seeds=(0, 1, 2))
+
+
+def grid(suite: str, models: Iterable[str], tasks: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
+    """Floors first, then every model on every task with every seed, by the suite's settings."""
+    models, tasks, seeds = list(models), list(tasks), list(seeds)
+    floors = [cell(suite, "floors", task, 0, probe="floor") for task in tasks]
+    return floors + [cell(suite, model, task, seed) for task in tasks for seed in seeds for model in models]
+
+
+def cell(suite: str, model: str, task: str, seed: int, probe: str = "quality") -> Trial:
+    """One trial by the suite's settings: those of its task, then of its model on that task.
+
+    A model that has none (somebody's own) learns under the task's.
+    """
+    by_task = settings(suite).get(task, {})
+    chosen: dict[str, Any] = {"updates": 500} | by_task.get("all", {}) | by_task.get(model, {})
+    return Trial(
+        model=model,
+        task=task,
+        seed=seed,
+        suite=suite,
+        probe=probe,
+        budget=Budget(updates=chosen["updates"]),
+        model_settings={} if probe == "floor" else chosen.get("model", {}),
+        learning={} if probe == "floor" else chosen.get("learning", {}),
+        task_settings=chosen.get("task", {}),
+        batch=chosen.get("batch", 64),
+        points=chosen.get("points", 4),
+    )
+
+
+def settings(suite: str) -> dict[str, Any]:
+    """Task -> "all" or a model -> what differs from the defaults."""
+    path = SETTINGS / f"{suite}.json"
+    chosen: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return chosen
+
+
+def names() -> dict[str, str]:
+    """Every suite and what it does, in one line."""
+    return {name: str(suite.__doc__).splitlines()[0] for name, suite in _suites().items()}
+
+
+def load(name: str) -> list[Trial] | None:
+    """The trials of a suite, or None where there is none of that name."""
+    suite = _suites().get(name)
+    return suite() if suite else None
+
+
+def _suites() -> dict[str, Callable[[], list[Trial]]]:
+    """Public functions of this file that take nothing and return trials."""
+    here = vars(sys.modules[__name__])
+    return {
+        name: value
+        for name, value in here.items()
+        if callable(value) and getattr(value, "__annotations__", {}) == {"return": "list[Trial]"}
+    }
+
+
+def reshaped(
+    trials: list[Trial], models: list[str] | None, tasks: list[str] | None, seeds: list[int] | None
+) -> list[Trial]:
+    """The same suite over other models, tasks or seeds. Other models learn under the task's settings."""
+    if not trials:
+        return []
+    suite = trials[0].suite
+    own = list(dict.fromkeys(t.model for t in trials if t.probe != "floor"))
+    on = list(dict.fromkeys(t.task for t in trials))
+    over = list(dict.fromkeys(t.seed for t in trials if t.probe != "floor"))
+    return grid(suite, models or own, tasks or on, over if seeds is None else seeds)
+
+
+def fed(trials: list[Trial], data: dict[str, str]) -> list[Trial]:
+    """The trials with one's own data: task -> folder."""
+    return [dataclasses.replace(t, data=data[t.task]) if t.task in data else t for t in trials]
