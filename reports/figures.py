@@ -1,0 +1,346 @@
+"""Figures from tables: plain matplotlib Figure objects, drawn without a screen and without pyplot's global state.
+
+Each model has one colour (Okabe-Ito), one line style and one marker in every figure, so that it is
+told apart without colour too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from PIL import Image
+
+from reports import words
+from reports.stored import Attention
+
+P = ParamSpec("P")
+Dash = str | tuple[int, tuple[float, ...]]
+
+
+class Style(NamedTuple):
+    """How a model is drawn everywhere."""
+
+    colour: str
+    dash: Dash
+    marker: str
+
+
+STYLES = {
+    "rnn": Style("#E69F00", (0, (1, 1.2)), "s"),
+    "lstm": Style("#0072B2", "solid", "o"),
+    "echo_state": Style("#009E73", (0, (4, 1.6)), "D"),
+    "bahdanau": Style("#D55E00", (0, (6, 1.4, 1, 1.4)), "^"),
+    "transformer": Style("#CC79A7", (0, (8, 2)), "v"),
+}
+# Okabe-Ito's sky blue, and shades between its hues: its yellow is too pale on paper, its black is the text's
+_MORE = [
+    Style(colour, dash, marker)
+    for marker, dash in (("P", (0, (2, 1))), ("X", (0, (5, 1))), ("p", (0, (3, 1, 1, 1))), ("h", (0, (1, 2))))
+    for colour in ("#56B4E9", "#8C7A00", "#7F7F7F")
+]
+# Colours that the page swaps in the dark: see _svg.themed
+INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6570", "#dde1e6", "#fefefe"
+LOOK: dict[str, Any] = {
+    **seaborn.axes_style("ticks"),
+    "font.family": ["DejaVu Sans"],
+    "font.size": 11,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 10.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GRID,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "text.parse_math": False,  # a model called $x$.py is a name, not a formula
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.9,
+    "lines.markersize": 6,
+    "svg.fonttype": "none",  # text stays text: sharp, searchable, in the reader's own font
+    "svg.image_inline": True,
+}
+WIDTH = 4.8  # inches; a figure fills a telephone's width with letters of a legible size
+LARGEST_PICTURE = 512  # pixels a side; sources here are thumbnails
+
+
+def styles(models: Iterable[str]) -> dict[str, Style]:
+    """A style for each model: ours are fixed, others start from a place that follows from their name."""
+    chosen, free = dict(STYLES), list(_MORE)
+    for model in sorted({*models} - STYLES.keys()):
+        free = free or list(_MORE)
+        chosen[model] = free.pop(int(hashlib.sha256(model.encode(errors="replace")).hexdigest(), 16) % len(free))
+    return chosen
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Our style while drawing or writing; letters missing from the font are the reader's font's business."""
+    with mpl.rc_context(LOOK), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*Glyph .* missing from")
+        warnings.filterwarnings("ignore", message=".*Matplotlib currently does not support .* natively")
+        yield
+
+
+def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with look():
+            return draw(*args, **kwargs)
+
+    styled.__doc__, styled.__name__ = draw.__doc__, draw.__name__
+    return styled
+
+
+def _figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)  # type: ignore[union-attr]
+    return figure, figure.add_subplot()
+
+
+@_styled
+def quality(table: pd.DataFrame) -> Figure:
+    """One task's lines of `tables.comparison` from best to worst, floors as dashed lines behind them."""
+    rows = table.to_dict("records")
+    chosen = styles(row["model"] for row in rows if row["kind"] == "model")
+    figure, axes = _figure(0.95 + 0.32 * len(rows))
+    for y, row in enumerate(rows):
+        if row["kind"] == "floor":
+            _floor(axes, y, row)
+        else:
+            _lollipop(axes, y, row, chosen[row["model"]])
+        at = axes.get_yaxis_transform()
+        text = words.number(row["value"], row["metric"])
+        colour = INK if row["kind"] == "model" else MUTED
+        axes.text(1.03, y, text, transform=at, va="center", ha="left", color=colour, fontweight=_weight(row))
+    axes.set_yticks(range(len(rows)), [_short(str(row["name"])) for row in rows])
+    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_color(INK if row["kind"] == "model" else MUTED)
+        label.set_fontstyle("normal" if row["kind"] == "model" else "italic")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(left=min(0.0, *(float(row["value"]) for row in rows)))
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(_axis(rows[0]["metric"]))
+    return figure
+
+
+def _lollipop(axes: Axes, y: int, row: dict[Any, Any], style: Style) -> None:
+    axes.plot([0, row["value"]], [y, y], color=style.colour, linestyle=style.dash, linewidth=1.6, alpha=0.75)
+    axes.plot([row["value"]], [y], color=style.colour, marker=style.marker, markersize=8)
+    if not np.isnan(row["low"]):
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4)
+
+
+def _floor(axes: Axes, y: int, row: dict[Any, Any]) -> None:
+    axes.plot([row["value"]] * 2, [-0.6, y], color=MUTED, linestyle=(0, (3, 2.5)), linewidth=1, zorder=1)
+    axes.plot([row["value"]], [y], color=MUTED, marker="|", markersize=9, markeredgewidth=1.6)
+
+
+def _weight(row: dict[Any, Any]) -> str:
+    return "bold" if row["kind"] == "model" else "normal"
+
+
+def _axis(metric: str) -> str:
+    return f"{words.headed(metric)} (more is better)"
+
+
+def _short(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+@_styled
+def cost(table: pd.DataFrame, against: str = "train_seconds") -> Figure:
+    """One task's main metric against what training took, on a logarithmic axis, each point with its name."""
+    rows = [r for r in table.to_dict("records") if r["kind"] == "model" and r.get(against, 0) > 0]
+    chosen = styles(row["model"] for row in rows)
+    figure, axes = _figure(3.3)
+    axes.set_xscale("log")
+    for row in rows:
+        style = chosen[row["model"]]
+        axes.plot([row[against]], [row["value"]], color=style.colour, marker=style.marker, markersize=8.5)
+        if not np.isnan(row["low"]):
+            axes.plot([row[against]] * 2, [row["low"], row["high"]], color=style.colour, linewidth=1.4, alpha=0.8)
+    _room(axes, [row[against] for row in rows])
+    for floor in (r for r in table.to_dict("records") if r["kind"] == "floor"):
+        axes.axhline(floor["value"], color=MUTED, linestyle=(0, (3, 2.5)), linewidth=1, zorder=1)
+    axes.set_xlabel("training, seconds (logarithmic)")
+    axes.set_ylabel(words.headed(rows[0]["metric"]))
+    _plain_log(axes)
+    figure.draw_without_rendering()
+    _named(axes, rows, against)
+    return figure
+
+
+def _room(axes: Axes, x: Sequence[float]) -> None:
+    """Makes room for names beside the points and above them."""
+    low, high = min(x), max(x)
+    spread = max(high / low, 4.0) ** 0.32
+    axes.set_xlim(low / spread, high * spread)
+    axes.margins(y=0.16)
+
+
+def _plain_log(axes: Axes) -> None:
+    """1, 2, 5, 10, ... said in full rather than as powers."""
+    low, high = axes.get_xlim()
+    steps = (1, 2, 5) if high / low < 300 else (1,)
+    ticks = [s * 10.0**e for e in range(-3, 9) for s in steps if low <= s * 10.0**e <= high]
+    axes.set_xticks(ticks, [f"{t:g}" if t < 1e4 else f"{t:,.0f}" for t in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _named(axes: Axes, rows: Sequence[dict[Any, Any]], against: str) -> None:
+    """Writes each name beside its point, pushed apart from bottom to top where names would meet."""
+    places = axes.transData.transform([(row[against], row["value"]) for row in rows])
+    middle, placed = float(np.mean(axes.bbox.intervalx)), list[tuple[float, float, float]]()
+    for (x, y), row in sorted(zip(places, rows, strict=True), key=lambda pair: float(pair[0][1])):
+        name, left = _short(str(row["name"])), x > middle
+        width = 6.3 * len(name) + 10
+        start, end = (x - width, x) if left else (x, x + width)
+        height = y
+        for other_start, other_end, other in sorted(placed, key=lambda p: p[2]):
+            if start < other_end and other_start < end and abs(height - other) < 14:
+                height = other + 14
+        placed.append((start, end, height))
+        axes.annotate(
+            name, (row[against], row["value"]), (-9 if left else 9, float(height - y)), textcoords="offset points",
+            ha="right" if left else "left", va="center", annotation_clip=False,
+        )  # fmt: skip
+
+
+@_styled
+def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
+    """One task's `tables.curves` against "updates" or "seconds"; a thin line a seed, the models' names below."""
+    chosen = styles(points["model"])
+    figure, axes = _figure(3.6)
+    labelled: set[str] = set()
+    for (name, _), seed in points.groupby(["name", "seed"], sort=False):
+        line = seed.dropna(subset=[against, "value"]).sort_values(against)
+        style = chosen[str(seed["model"].iloc[0])]
+        label = _short(str(name)) if name not in labelled else "_"
+        labelled.add(str(name))
+        axes.plot(
+            line[against], line["value"], color=style.colour, linestyle=style.dash, marker=style.marker,
+            markersize=4.5 if len(line) < 40 else 0, label=label, alpha=0.9, linewidth=1.7,
+        )  # fmt: skip
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.set_xlabel(against if against == "updates" else "seconds of training")
+    axes.set_ylabel(words.headed(metric))
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _fading(colour: str) -> LinearSegmentedColormap:
+    """From nothing to the colour, so that it reads on white and on black."""
+    red, green, blue = to_rgb(colour)
+    return LinearSegmentedColormap.from_list("fading", [(red, green, blue, 0.02), (red, green, blue, 1.0)])
+
+
+@_styled
+def heat(attention: Attention, model: str) -> Figure:
+    """Attention over a text: source tokens across, the answer down, darker where the model looked longer."""
+    weights = np.asarray(attention.weights, dtype=float)
+    t, s = weights.shape
+    figure, axes = _figure(min(1.1 + 0.27 * t, 7.5), max(min(1.2 + 0.3 * s, 6.5), 3.0))
+    colour = styles([model])[model].colour
+    mesh = axes.pcolormesh(weights, cmap=_fading(colour), vmin=0, vmax=max(float(weights.max()), 1e-9))
+    mesh.set_edgecolor("none")
+    axes.set_xticks(np.arange(s) + 0.5, [_token(x) for x in attention.source_tokens], rotation=55, ha="left")
+    axes.set_yticks(np.arange(t) + 0.5, [_token(x) for x in attention.answer_tokens])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, colors=INK)
+    for label in axes.get_xticklabels():
+        label.set_rotation_mode("anchor")
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def _token(token: str) -> str:
+    return _short(words.clean(token), 14) or "∅"
+
+
+@_styled
+def gaze(attention: Attention, model: str, most: int = 8) -> Figure:
+    """Attention over a picture: one small copy a word, dark where the model did not look."""
+    grid, words_ = attention.grid, attention.answer_tokens[:most]
+    if grid is None:
+        raise ValueError("attention without a grid; expected one over a picture")
+    columns = min(4, len(words_))
+    rows = -(-len(words_) // columns)
+    figure = Figure(figsize=(1.2 * columns, 1.42 * rows), layout="constrained")
+    picture = thumbnail(attention.picture)
+    for place, (word, weights) in enumerate(zip(words_, attention.weights, strict=False), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        _gaze(axes, np.asarray(weights, dtype=float).reshape(grid), picture, styles([model])[model].colour)
+        axes.set_title(_token(word), fontsize=10.5, fontweight="normal", loc="center", pad=3)
+    return figure
+
+
+def _gaze(axes: Axes, weights: np.ndarray, picture: np.ndarray | None, colour: str) -> None:
+    """One picture under its weights; the brightest or the most coloured patch is the one looked at longest."""
+    rows, columns = weights.shape
+    share = np.clip(weights / max(float(weights.max()), 1e-9), 0, 1)
+    if picture is not None:
+        axes.imshow(picture, extent=(0, columns, rows, 0), interpolation="nearest", aspect="auto")
+        veil = np.zeros((rows, columns, 4))
+        veil[..., 3] = 0.85 * (1 - share)
+    else:
+        veil = np.array([[(*to_rgb(colour), float(w)) for w in row] for row in share])
+    for r in range(rows):
+        for c in range(columns):
+            axes.fill_between([c, c + 1], r, r + 1, facecolor=tuple(veil[r, c]), linewidth=0)
+    axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect=1)
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+
+
+def thumbnail(uri: str | None) -> np.ndarray | None:
+    """A small PNG data URI as (h, w, 3) uint8; None where it is anything else."""
+    if not safe_picture(uri):
+        return None
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(str(uri).split(",", 1)[1])), formats=["PNG"]) as image:
+            if max(image.size) > LARGEST_PICTURE:  # read from the header, before any pixel is unpacked
+                return None
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def safe_picture(uri: str | None) -> bool:
+    """Whether a stored picture may stand in a page: a PNG inside the page, of a thumbnail's size."""
+    whole = r"data:image/png;base64,[A-Za-z0-9+/=]+"
+    return isinstance(uri, str) and len(uri) < 400_000 and re.fullmatch(whole, uri) is not None

@@ -1,0 +1,101 @@
+"""The report as a page of its own and as Markdown: everything inside, nothing fetched, the same bytes every time."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from reports import ReportError, figures, words
+from reports._svg import inlined, svg
+from reports.page import Drawing, Page, page
+from reports.stored import gather
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write(runs: Sequence[Path], out: Path) -> Path:
+    """Writes index.html, report.md, trials.csv and figures/ into the folder `out`; returns the page's path.
+
+    `runs` are folders with results.jsonl, of one suite or of several. The page needs no other file.
+    Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a
+    run cannot be read.
+    """
+    found = page(gather([Path(run) for run in runs]))
+    files = _files(found)
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise ReportError(f"{out} cannot be written: {error.strerror}; the results are untouched") from error
+    return out / "index.html"
+
+
+def _files(found: Page) -> dict[str, bytes]:
+    """Every file of a report, by its name below the report's folder; the page itself comes last."""
+    sections = [section for *_, sections in found.parts for section in sections]
+    drawings = [drawing for section in sections for drawing in section.drawings]
+    shown = [sample for section in sections for sample in section.samples if sample.picture]
+    drawn = {f"figures/{d.name}.svg": svg(d.figure, d.name, words.clean(d.alt), inline=False) for d in drawings}
+    pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
+    text = {**drawn, "trials.csv": found.csv, "report.md": _markdown(found), "index.html": _page(found)}
+    return {**pictures, **{name: content.encode() for name, content in text.items()}}
+
+
+def _png(uri: str | None) -> bytes:
+    """The picture's pixels as a file; not the stored bytes, which may hold more than a picture."""
+    buffer = io.BytesIO()
+    pixels = figures.thumbnail(uri)
+    if pixels is not None:
+        Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _page(found: Page) -> str:
+    environment = _environment(lambda value: words.clean(value) if _plain(value) else value)
+    environment.filters["svg"] = _inline
+    environment.filters["data"] = lambda text: base64.b64encode(text.encode()).decode()
+    style = Markup((TEMPLATES / "style.css").read_text("utf-8"))  # noqa: S704 - ours, from beside this file
+    return environment.get_template("index.html.j2").render(page=found, style=style)
+
+
+def _inline(drawing: Drawing) -> Markup:
+    return inlined(drawing.figure, drawing.name, words.clean(drawing.alt))
+
+
+def _markdown(found: Page) -> str:
+    text = _environment(markdown).get_template("report.md.j2").render(page=found)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _environment(finalize: Any) -> Environment:
+    """Escapes whatever is printed; `finalize` sees it first."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Markup)
+
+
+def markdown(value: Any) -> Any:
+    """A text as it may stand anywhere in a line of Markdown or in a cell: shown letter by letter, never as markup."""
+    if not _plain(value):
+        return value
+    text = words.clean(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(re.sub(r"([\\`*_\[\]|~$#])", r"\\\1", text))  # noqa: S704 - escaped in this line and the one above

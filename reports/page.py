@@ -1,0 +1,515 @@
+"""What stands on the page, once for HTML and Markdown: every number becomes text here, so that both say the same."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bench.statistics import Interval
+from reports import figures, samples, summary, tables, words
+from reports.samples import Sample
+from reports.stored import Attention, Row, Stored, settings
+from reports.tables import Line
+
+MARKS = {"s": "■", "o": "●", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "p": "⬟", "h": "⬢"}
+COSTS = {
+    "parameters_trained", "parameters_total", "train_seconds", "updates", "examples", "generate_seconds",
+    "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second",
+}  # fmt: skip
+KINDS_OF_TRIAL = {"failed": "failed", "skipped": "skipped", "interrupted": "interrupted", "ok": "gave no number"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One cell of a table; the mark and its colour are the model's in every figure."""
+
+    text: str
+    note: str = ""
+    strong: bool = False
+    mark: str = ""
+    colour: str = ""
+    warning: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table with a caption; `numbers` are the columns aligned to the right, `quiet` the rows set back (floors)."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    quiet: int = 0  # that many of the last rows
+    numbers: tuple[bool, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A figure, the name of its file, what it shows in words, and the line under it."""
+
+    figure: Figure
+    name: str
+    alt: str
+    caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A sample item as text, and its picture as a data URI and as the name of a file."""
+
+    why: str
+    item: int
+    source: str | None
+    picture: str | None
+    file: str
+    reference: str
+    answers: tuple[tuple[Cell, str, str], ...]  # model, answer, score
+    metric: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """What one task contributes to one part of the page."""
+
+    title: str
+    drawings: tuple[Drawing, ...] = ()
+    tables: tuple[Table, ...] = ()
+    samples: tuple[Shown, ...] = ()
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The whole report, in the order in which it is read."""
+
+    title: str
+    facts: str
+    verdicts: tuple[tuple[str, str], ...]  # task, sentences
+    caveats: tuple[str, ...]
+    glance: Table | None
+    parts: tuple[tuple[str, str, str, tuple[Section, ...]], ...]  # anchor, title, explanation, sections
+    csv: str
+
+
+def page(stored: Stored) -> Page:
+    """Everything a report says about `stored`."""
+    found = {task: tables.lines(stored, task) for task in stored.tasks}
+    keyed = _Keys(line.model for lines in found.values() for line in lines if line.kind == "model")
+    scored = {task: lines for task, lines in found.items() if lines}
+    with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
+    parts = [
+        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
+        ("learning", "Learning curves", LEARNING, [_learning(t, lines) for t, lines in with_models.items()]),
+        ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in with_models.items()]),
+        ("detail", "In detail", DETAIL, [_detail(t, lines, keyed) for t, lines in with_models.items()]),
+        ("answers", "Sample answers", ANSWERS, [_answers(t, lines, keyed) for t, lines in with_models.items()]),
+        ("attention", "Attention", ATTENTION, [_attention(t, lines) for t, lines in with_models.items()]),
+        ("failures", "Failures", "", [_failures(stored)]),
+        ("made", "How this was measured", "", _made(stored, found)),
+    ]
+    return Page(
+        title="Which sequence model, for which task, at which cost",
+        facts=_facts(stored),
+        verdicts=tuple((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
+        caveats=tuple(summary.caveats(stored, found)),
+        glance=_glance(with_models, keyed) if with_models else None,
+        parts=tuple((a, t, e, kept) for a, t, e, sections in parts if (kept := tuple(s for s in sections if s))),
+        csv=spreadsheet(stored),
+    )
+
+
+COMPARED = (
+    "Scores on the test split, from best to worst; below them, set in italics and drawn as dashed lines, "
+    "the floors: answers that need no sequence model, which any model should beat. "
+    "Intervals are 95 %, over seeds or over test items as each says."
+)
+LEARNING = (
+    "Scores on the validation split while training: against updates, and against seconds on the training clock "
+    "(evaluation is off the clock). A thin line is one seed. The echo-state network solves for its output layer "
+    "instead of descending a gradient: its points are solutions after so many batches, in a single pass."
+)
+COST = "Up is better, left is cheaper. Dashed lines are the floors."
+DETAIL = "What lies behind the main score."
+ANSWERS = (
+    "The same items answered by every model, chosen by the scores alone: some on which the models differ most, "
+    "some that all answer well, some that none does. A model with several seeds shows its first."
+)
+ATTENTION = (
+    "Where the models looked while writing each word of their answer (down); the words of the source run across. "
+    "Over a picture, the bright patch is the one looked at; the dark ones were ignored."
+)
+
+
+class _Keys:
+    """Each model's name with its mark and colour, the same as in the figures."""
+
+    def __init__(self, models: Iterable[str]) -> None:
+        self.styles = figures.styles(models)
+
+    def cell(self, line: Line) -> Cell:
+        """The first cell of a line."""
+        if line.kind == "floor":
+            return Cell(line.name)
+        style = self.styles[line.model]
+        warning = summary.under(line.below) if line.below else ""
+        return Cell(line.name, mark=MARKS.get(style.marker, "●"), colour=style.colour, warning=warning)
+
+
+def _facts(stored: Stored) -> str:
+    quality = [row.result for row in stored.rows if row.result.probe == "quality"]
+    parts = [
+        words.plural(len({r.model for r in quality}), "model"),
+        words.plural(len(stored.tasks), "task"),
+        words.plural(len({r.seed for r in quality}), "seed"),
+        words.plural(len(quality), "trial"),
+    ]
+    suites = sorted({words.clean(row.result.suite) for row in stored.rows if row.result.suite})
+    machines = sorted({_machine(r.environment) for r in quality} - {""})
+    said = ", ".join(parts) + (f"; suite {words.listed(suites)}" if suites else "")
+    return f"{said}; on {words.listed(machines)}" if machines else said
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    """ "AMD EPYC (cpu, 2 threads)"."""
+    name = words.clean(str(environment.get("processor") or ""))
+    more = [words.clean(str(environment["device"]))] if environment.get("device") else []
+    more += [f"{environment['threads']} threads"] if isinstance(environment.get("threads"), int) else []
+    return f"{name} ({', '.join(more)})" if name and more else name or ", ".join(more)
+
+
+def span(found: Interval | None, metric: str) -> str:
+    """ "19.8–22.9"."""
+    return f"{words.number(found.low, metric)}–{words.number(found.high, metric)}" if found else "–"
+
+
+def over(line: Line) -> str:
+    """What the interval of a line is over: "3 seeds", "500 test items", "1 seed"."""
+    found = line.interval
+    if found is None:
+        return words.plural(len(line.rows), "seed")
+    return f"{found.n:,} {found.over}"
+
+
+def _glance(found: dict[str, list[Line]], keyed: _Keys) -> Table:
+    """Models down, tasks across."""
+    known = {model: place for place, model in enumerate(summary.OURS)}
+    models = {(line.model, line.name): line for lines in found.values() for line in lines if line.kind == "model"}
+    order = sorted(models, key=lambda key: (known.get(key[0], len(known)), key[1]))
+    rows = [
+        (dataclasses.replace(keyed.cell(models[key]), warning=""), *(_scored(lines, key) for lines in found.values()))
+        for key in order
+    ]
+    floors = [next((line for line in lines if line.kind == "floor"), None) for lines in found.values()]
+    if any(floors):
+        best = [Cell(words.number(f.value, f.metric), note=f.name) if f else Cell("–") for f in floors]
+        rows.append((Cell("the best floor"), *best))
+    head = ("model", *(f"{words.task(t)}: {words.headed(lines[0].metric)}" for t, lines in found.items()))
+    caption = "Main score by model and task, with 95 % intervals; the best of each task is bold."
+    return Table(caption, head, tuple(rows), quiet=int(any(floors)), numbers=(False, *[True] * len(found)))
+
+
+def _scored(lines: Sequence[Line], key: tuple[str, str]) -> Cell:
+    line = next((x for x in lines if (x.model, x.name) == key and x.kind == "model"), None)
+    if line is None:
+        return Cell("–", note="no result")
+    warning = summary.under(line.below) if line.below else ""
+    best = line is lines[0]
+    return Cell(
+        words.number(line.value, line.metric), note=_note(line), strong=best, warning=warning
+    )
+
+
+def _note(line: Line) -> str:
+    return f"{span(line.interval, line.metric)} over {over(line)}" if line.interval else over(line)
+
+
+def _compared(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
+    drawing = Drawing(
+        figures.quality(tables.comparison(lines)),
+        f"quality-{slug(task)}",
+        f"{words.task(task)}: {_told(lines)}",
+        f"{words.task(task)}: {words.metric(lines[0].metric)} with 95 % intervals, floors dashed",
+    )
+    return Section(words.task(task), drawings=(drawing,), tables=(_sides(task, lines, keyed),))
+
+
+def _told(lines: Sequence[Line]) -> str:
+    said = [f"{line.name} {words.number(line.value, line.metric)}" for line in lines]
+    return f"{words.headed(lines[0].metric)}: {'; '.join(said)}"
+
+
+def _sides(task: str, lines: Sequence[Line], keyed: _Keys) -> Table:
+    """Every line with its scores and what they cost."""
+    main = lines[0].metric
+    further = _further(lines, main)
+    head = (
+        "model", words.headed(main), "95 % interval", "over", *(words.headed(name) for name in further),
+        "parameters trained", "of", "training, s", "updates",
+        "training: source tokens/s", "target tokens/s", "generating: tokens/s",
+    )  # fmt: skip
+    rows = tuple(
+        (
+            keyed.cell(line),
+            Cell(words.number(line.value, line.metric), strong=line is lines[0] and line.kind == "model"),
+            Cell(span(line.interval, line.metric)),
+            Cell(over(line) if line.kind == "model" else "–"),
+            *(Cell(words.number(line.means.get(name), name)) for name in further),
+            *_costs(line),
+        )
+        for line in lines
+    )
+    quiet = sum(line.kind == "floor" for line in lines)
+    return Table(f"{words.task(task)}: scores and cost", head, rows, quiet, (False, *[True] * (len(head) - 1)))
+
+
+def _costs(line: Line) -> list[Cell]:
+    get = line.means.get
+    updates = get("updates", _used(line, "updates"))
+    return [
+        Cell(words.amount(get("parameters_trained"))),
+        Cell(words.amount(get("parameters_total"))),
+        Cell(words.seconds(get("train_seconds"))),
+        Cell(words.count(updates)),
+        *(Cell(words.count(get(f"{what}_tokens_per_second"))) for what in ("source", "target", "generate")),
+    ]
+
+
+def _used(line: Line, what: str) -> float | None:
+    used = [row.result.budget.get("used") for row in line.rows]
+    numbers = [u[what] for u in used if isinstance(u, dict) and isinstance(u.get(what), int | float)]
+    return float(np.mean(numbers)) if numbers else None
+
+
+def _further(lines: Sequence[Line], main: str, most: int = 5) -> list[str]:
+    """Metrics worth a column beside the main one; shares held out and by kind have a table of their own."""
+    names = dict.fromkeys(name for line in lines for name in line.means)
+    hidden = (words.KIND, "validation_")
+    kept = [n for n in names if n not in COSTS and n != main and not n.startswith(hidden)]
+    return [n for n in kept if not n.endswith(words.HELD_OUT)][:most]
+
+
+def _learning(task: str, lines: Sequence[Line]) -> Section | None:
+    points = tables.curves(lines)
+    metric = lines[0].metric
+    if points.empty or points["value"].dropna().empty:
+        return None
+    drawings = tuple(
+        Drawing(
+            figures.learning(points, against, metric),
+            f"learning-{against}-{slug(task)}",
+            f"{words.task(task)}: {words.headed(metric)} on validation against {against}, last points: {_last(lines)}",
+            f"{words.task(task)}: {words.metric(metric)} on validation against {said}",
+        )
+        for against, said in (("updates", "updates"), ("seconds", "seconds of training"))
+        if against in points and not points[[against, "value"]].dropna().empty
+    )
+    return Section(words.task(task), drawings=drawings) if drawings else None
+
+
+def _last(lines: Sequence[Line]) -> str:
+    ends = [(line, [p for p in line.rows[0].result.curve if line.metric in p]) for line in lines if line.kind == "model"]
+    said = [f"{line.name} {words.number(points[-1][line.metric], line.metric)}" for line, points in ends if points]
+    return "; ".join(said)
+
+
+def _cost(task: str, lines: Sequence[Line]) -> Section | None:
+    timed = [line for line in lines if line.kind == "model" and line.means.get("train_seconds", 0) > 0]
+    if not timed:
+        return None
+    said = [
+        f"{x.name} {words.number(x.value, x.metric)} after {words.duration(x.means['train_seconds'])}" for x in timed
+    ]
+    drawing = Drawing(
+        figures.cost(tables.comparison(lines)),
+        f"cost-{slug(task)}",
+        f"{words.task(task)}, {words.headed(lines[0].metric)} against training time: {'; '.join(said)}",
+        f"{words.task(task)}: {words.metric(lines[0].metric)} against seconds of training",
+    )
+    return Section(words.task(task), drawings=(drawing,))
+
+
+def _detail(task: str, lines: Sequence[Line], keyed: _Keys) -> Section | None:
+    """Metrics that come in two parts (all items, and items of a sort held out of training) or by kind of item."""
+    names = dict.fromkeys(name for line in lines for name in line.means)
+    held = [n.removesuffix(words.HELD_OUT) for n in names if n.endswith(words.HELD_OUT)]
+    kinds = [n for n in names if n.startswith(words.KIND) and not n.endswith(words.HELD_OUT)]
+    made = []
+    if held:
+        pairs = [name for base in held for name in (base, base + words.HELD_OUT)]
+        head = [h for base in held for h in (words.headed(base), "held out")]
+        caption = f"{words.task(task)}: all test items, and those of a sort that training never showed (held out)"
+        made.append(_metrics(caption, head, pairs, lines, keyed))
+    if kinds:
+        head = [words.headed(kind) for kind in kinds]
+        made.append(_metrics(f"{words.task(task)}: by kind of item", head, kinds, lines, keyed))
+    return Section(words.task(task), tables=tuple(made)) if made else None
+
+
+def _metrics(caption: str, head: list[str], names: list[str], lines: Sequence[Line], keyed: _Keys) -> Table:
+    shown = [line for line in lines if any(name in line.means for name in names)]
+    rows = tuple(
+        (
+            dataclasses.replace(keyed.cell(line), warning=""),
+            *(Cell(words.number(line.means.get(name), name)) for name in names),
+        )
+        for line in shown
+    )
+    quiet = sum(line.kind == "floor" for line in shown)
+    return Table(caption, ("model", *head), rows, quiet, (False, *[True] * len(names)))
+
+
+def _answers(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
+    found = samples.samples(lines)
+    without = [line.name for line in lines if line.kind == "model" and not line.rows[0].answers]
+    note = f"No stored answers of {words.listed(without)}." if without else ""
+    shown = tuple(_shown(task, sample, keyed) for sample in found)
+    if not shown and not without:
+        note = "No item was answered by every model."
+    return Section(words.task(task), samples=shown, note=note)
+
+
+def _shown(task: str, sample: Sample, keyed: _Keys) -> Shown:
+    answers = tuple(
+        (dataclasses.replace(keyed.cell(line), warning=""), answer.answer, _mark(answer.scores, sample.metric))
+        for line, answer in sample.answers
+    )
+    picture = sample.picture if figures.thumbnail(sample.picture) is not None else None
+    file = f"item-{slug(task)}-{sample.item}"
+    metric = words.headed(sample.metric)
+    return Shown(sample.why, sample.item, sample.source, picture, file, sample.reference, answers, metric)
+
+
+def _mark(scores: dict[str, float], metric: str) -> str:
+    """ "right", "wrong" where only those two occur; the score where it is a matter of degree."""
+    if metric not in scores:
+        return "–"
+    if metric in words.PERCENT and scores[metric] in (0, 100):
+        return "right" if scores[metric] else "wrong"
+    return words.number(scores[metric], metric)
+
+
+def _attention(task: str, lines: Sequence[Line]) -> Section | None:
+    preferred = [sample.item for sample in samples.samples(lines)]
+    drawings = tuple(_gazed(task, line, attention) for line, attention in samples.looked_at(lines, preferred))
+    return Section(words.task(task), drawings=drawings) if drawings else None
+
+
+def _gazed(task: str, line: Line, attention: Attention) -> Drawing:
+    draw = figures.heat if attention.grid is None else figures.gaze
+    top = [_most(weights, attention) for weights in attention.weights]
+    pairs = [f"{words.clean(w)} → {t}" for w, t in zip(attention.answer_tokens, top, strict=True)]
+    caption = f"{line.name}, item {attention.item}"
+    return Drawing(
+        draw(attention, line.model),
+        f"attention-{slug(task)}-{slug(line.name)}",
+        f"{words.task(task)}, {caption}: attention, each word with what it looked at most: {'; '.join(pairs[:24])}",
+        caption,
+    )
+
+
+def _most(weights: Sequence[float], attention: Attention) -> str:
+    place = int(np.argmax(weights))
+    if attention.grid is None:
+        return words.clean(attention.source_tokens[place])
+    row, column = divmod(place, attention.grid[1])
+    return f"row {row + 1}, column {column + 1}"
+
+
+def _failures(stored: Stored) -> Section | None:
+    """Trials without a number, and artifacts that could not be read; a failure is a row and is shown as one."""
+    rows = tuple(
+        (
+            Cell(words.model(r.model) if r.probe == "quality" else words.clean(r.model)),
+            Cell(words.task(r.task)),
+            Cell(str(r.seed)),
+            Cell(KINDS_OF_TRIAL.get(r.status, r.status)),
+            Cell(r.reason or "no reason was stored"),
+            Cell(r.command or "–"),
+        )
+        for r in (row.result for row in stored.unfinished)
+    )
+    head = ("model", "task", "seed", "what", "reason", "command that repeats it")
+    made = (Table("Trials that gave no number", head, rows),) if rows else ()
+    problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
+    note = "Files that could not be read: " + "; ".join(problems) + "." if problems else ""
+    return Section("", tables=made, note=note) if made or note else None
+
+
+def _made(stored: Stored, found: dict[str, list[Line]]) -> list[Section]:
+    named = {row: line.name for lines in found.values() for line in lines for row in line.rows}
+    commands = tuple(
+        (Cell(name), Cell(words.task(row.result.task)), Cell(str(row.result.seed)), Cell(row.result.command))
+        for row, name in named.items()
+        if row.result.command
+    )
+    told = tuple(
+        (Cell(line.name), Cell(words.task(task)), Cell(_settings(line.rows[0])))
+        for task, lines in found.items()
+        for line in lines
+        if line.kind == "model"
+    )
+    made = [
+        _table("Machine and versions", ("", ""), _environment(stored)),
+        _table("How each score is computed", ("task", "metric", "signature"), _signatures(stored)),
+        _table("Settings", ("model", "task", "settings"), told),
+        _table("The command that made each number", ("model", "task", "seed", "command"), commands),
+    ]
+    return [section for section in made if section]
+
+
+def _table(title: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Section | None:
+    return Section(title, tables=(Table(title, head, rows),)) if rows else None
+
+
+def _environment(stored: Stored, most: int = 4) -> tuple[tuple[Cell, ...], ...]:
+    """Every fact about the machines, with all its values where trials ran on several."""
+    values: dict[str, dict[str, None]] = {}
+    for row in stored.rows:
+        for key, value in row.result.environment.items():
+            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            values.setdefault(key, {})[words.clean(said)] = None
+    said = {key: [*found][:most] + (["…"] if len(found) > most else []) for key, found in values.items()}
+    return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in said.items())
+
+
+def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
+    found = dict.fromkeys(
+        (words.task(row.result.task), words.metric(name), signature)
+        for row in stored.rows
+        for name, signature in row.result.signatures.items()
+    )
+    return tuple(tuple(Cell(text) for text in entry) for entry in found)
+
+
+def _settings(row: Row) -> str:
+    told = {k: v for k, v in settings(row.result).items() if k not in ("device",)}
+    return ", ".join(f"{key}={value}" for key, value in told.items())
+
+
+def spreadsheet(stored: Stored) -> str:
+    """Every trial as CSV; a text that a spreadsheet would take for a formula is quoted."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    metrics = list(dict.fromkeys(name for row in stored.rows for name in row.result.metrics))
+    told = ("task", "probe", "model", "seed", "status", "main", "reason", "command")
+    writer.writerow([*told, *(_literal(m) for m in metrics)])
+    for r in (row.result for row in stored.rows):
+        writer.writerow([*(_literal(getattr(r, t)) for t in told), *(r.metrics.get(m, "") for m in metrics)])
+    return buffer.getvalue()
+
+
+def _literal(value: str | int) -> str:
+    text = words.clean(str(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name: letters, digits and hyphens only."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "nameless"

@@ -1,0 +1,231 @@
+"""Stored rows and their artifacts, checked: what a report may rely on, whoever wrote the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import record
+from bench.record import RecordError, Result
+from reports import ReportError
+
+PROBES = ("quality", "floor")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a model answered to one item of the test split."""
+
+    item: int
+    source: str | None
+    picture: str | None  # as a data URI; only the first items carry one
+    reference: str
+    answer: str
+    scores: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Attention:
+    """Where a model looked while it answered one item."""
+
+    item: int
+    source_tokens: tuple[str, ...]
+    answer_tokens: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]  # (T, S), rows over the source
+    grid: tuple[int, int] | None  # rows and columns of patches
+    picture: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Row:
+    """One trial, the folder it lies in, and whatever of its artifacts could be read."""
+
+    run: Path
+    result: Result
+    problems: list[str] = dataclasses.field(default_factory=list)  # artifacts that could not be read, and why
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """Answers to the test items in their order; none where they were not stored or cannot be read."""
+        content = self._artifact("answers")
+        items = content.get("items") if isinstance(content, dict) else None
+        return tuple(a for a in (_answer(i) for i in _list(items)) if a)
+
+    @cached_property
+    def attention(self) -> tuple[Attention, ...]:
+        """Attention over some items; none for models without it."""
+        return tuple(a for a in (_attention(i) for i in _list(self._artifact("attention"))) if a)
+
+    def _artifact(self, name: str) -> Any:
+        try:
+            content = record.artifact(self.run, self.result, name)
+            return None if content is None else json.loads(content)
+        except RecordError as error:
+            # the folder's own name is enough: a page that is passed on should not tell where it was made
+            self.problems.append(str(error).replace(f"{self.run.resolve()}/", "").replace(f"{self.run}/", ""))
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            self.problems.append(f"{name} of {self.result.model} on {self.result.task} is not what it should be")
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """Everything that a report is made from: one row a trial, the latest where a trial was repeated."""
+
+    rows: tuple[Row, ...]
+    torn: dict[str, int]  # run -> lines that are not whole rows
+    repeated: int  # rows left out because a later one stands for the same trial
+    other: int  # rows of other probes, which this report does not show
+
+    @property
+    def quality(self) -> tuple[Row, ...]:
+        """Finished trials of models."""
+        return tuple(r for r in self.rows if r.result.probe == "quality" and r.result.status == "ok" and scored(r))
+
+    @property
+    def floors(self) -> tuple[Row, ...]:
+        """Floors, one a task and name."""
+        return tuple(r for r in self.rows if r.result.probe == "floor" and r.result.status == "ok" and scored(r))
+
+    @property
+    def unfinished(self) -> tuple[Row, ...]:
+        """Trials without a number: failed, skipped, interrupted, or done without the metric they name."""
+        return tuple(r for r in self.rows if r.result.status != "ok" or not scored(r))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks in the order in which people think of them, others by name."""
+        known = ["translation", "sentiment", "captioning"]
+        found = {r.result.task for r in self.rows}
+        return (*(t for t in known if t in found), *sorted(found - {*known}))
+
+
+def gather(runs: Sequence[Path]) -> Stored:
+    """Reads runs. Raises ReportError when there is no result in any, RecordError when one cannot be read."""
+    latest: dict[str, Row] = {}
+    torn, total, other = {}, 0, 0
+    for run in runs:
+        if bad := len(record.torn(run)):
+            torn[run.resolve().name] = torn.get(run.resolve().name, 0) + bad
+        for result in (_checked(r) for r in record.read(run)):
+            if result.probe not in PROBES:
+                other += 1
+                continue
+            total += 1
+            latest[_identity(result)] = Row(run, result)
+    if not latest:
+        where = ", ".join(str(run) for run in runs) or "no folder given"
+        raise ReportError(f"no results to report in {where}: run a suite first, then name its folder")
+    return Stored(tuple(latest.values()), torn, total - len(latest), other)
+
+
+def scored(row: Row) -> bool:
+    """Whether the row holds the metric that it says is its main one."""
+    return row.result.main in row.result.metrics
+
+
+def settings(result: Result) -> dict[str, str]:
+    """What a trial was told, flat; what it happened to use and its seed are left out."""
+    allowed = {k: v for k, v in result.budget.items() if k != "used"}
+    if "seconds" in allowed:  # its number of updates then follows from the machine
+        allowed = {"seconds": allowed["seconds"]}
+    told = {**result.config, "budget": allowed, "device": result.environment.get("device", "")}
+    return {k: v for k, v in _flat(told) if k.rsplit(".", 1)[-1] != "seed"}
+
+
+def _identity(result: Result) -> str:
+    if result.probe == "floor":
+        return json.dumps(["floor", result.task, result.model])
+    if result.id:
+        return result.id
+    return json.dumps([result.probe, result.task, result.model, result.seed, settings(result)], sort_keys=True)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
+
+
+def _checked(result: Result) -> Result:
+    """The row with every field of the type it should have; what is not is left out."""
+    return dataclasses.replace(
+        result,
+        **{f: _text(getattr(result, f)) for f in ("probe", "model", "task", "status", "main", "reason")},
+        **{f: _text(getattr(result, f)) for f in ("suite", "command", "time", "id")},
+        **{f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")},
+        metrics=_numbers(result.metrics),
+        signatures={k: _text(v) for k, v in _dict(result.signatures).items()},
+        artifacts={k: v for k, v in _dict(result.artifacts).items() if isinstance(v, dict)},
+        curve=[_numbers(point) for point in _list(result.curve)],
+        seed=int(_number(result.seed) or 0),
+    )
+
+
+def _answer(item: Any) -> Answer | None:
+    if not isinstance(item, dict) or not isinstance(item.get("item"), int):
+        return None
+    source, picture = item.get("source"), item.get("picture")
+    return Answer(
+        item=item["item"],
+        source=source if isinstance(source, str) else None,
+        picture=picture if isinstance(picture, str) else None,
+        reference=_text(item.get("reference")),
+        answer=_text(item.get("answer")),
+        scores=_numbers(item.get("scores")),
+    )
+
+
+def _attention(item: Any) -> Attention | None:
+    """An item whose weights fit its tokens and its grid, else None."""
+    if not isinstance(item, dict) or not isinstance(item.get("item"), int):
+        return None
+    answer = tuple(_text(t) for t in _list(item.get("answer_tokens")))
+    rows = [[_number(w) for w in _list(row)] for row in _list(item.get("weights"))][: len(answer)]
+    weights = tuple(tuple(w for w in row if w is not None) for row in rows)
+    source = tuple(_text(t) for t in _list(item.get("source_tokens")))
+    size, grid = len(rows[0]) if rows else 0, _grid(item.get("grid"))
+    fits = size > 0 and all(len(row) == size for row in weights) and len(weights) == len(answer)
+    if not fits or (len(source) != size if grid is None else grid[0] * grid[1] != size):
+        return None
+    picture = item.get("picture")
+    return Attention(item["item"], source, answer, weights, grid, picture if isinstance(picture, str) else None)
+
+
+def _grid(value: Any) -> tuple[int, int] | None:
+    sides = _list(value)
+    if len(sides) == 2 and all(isinstance(s, int) and 0 < s <= 64 for s in sides):
+        return sides[0], sides[1]
+    return None
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    found = {str(k): _number(v) for k, v in _dict(value).items()}
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, else None: JSON knows NaN in Python only, and a report none."""
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:  # an integer of thousands of digits
+        return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,157 @@
+"""What the numbers say, in plain words, and what they do not say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from reports import words
+from reports.stored import Stored
+from reports.tables import Line, difference
+
+OURS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
+NEAR = 0.9  # a model with this share of the best one's score is worth naming when it is far cheaper
+
+
+def verdict(task: str, found: Sequence[Line]) -> str:
+    """One task in a few sentences: which model is best, by how much, what stays below a floor, what it costs."""
+    models = [line for line in found if line.kind == "model"]
+    if not models:
+        return f"No model finished {heading(task, found)}."
+    best = models[0]
+    said = [
+        f"On {heading(task, found)} the best is {best.name} with {scored(best)}{_above(models)}.",
+        _below(models),
+        _cheaper(models),
+    ]
+    return " ".join(part for part in said if part)
+
+
+def heading(task: str, found: Sequence[Line]) -> str:
+    """ "translation (English to Spanish)"."""
+    told = [line.rows[0].result.config.get("task") for line in found]
+    direction = next((d for t in told if isinstance(t, dict) and (d := words.direction(t))), "")
+    name = words.task(task)
+    return (name[:1].lower() + name[1:]) + (f" ({direction})" if direction else "")
+
+
+def scored(line: Line) -> str:
+    """ "21.3 BLEU"; "81.0 % accuracy"; "49.5 % exact answers"."""
+    unit, name = words.unit(line.metric), words.metric(line.metric)
+    return f"{words.number(line.value, line.metric)}{unit} {'exact answers' if line.metric == 'exact' else name}"
+
+
+def _above(models: Sequence[Line]) -> str:
+    if len(models) == 1:
+        return "; no other model to compare with"
+    best, second = models[:2]
+    if best.metric != second.metric:
+        return ""
+    gap = words.number(best.value - second.value, best.metric)
+    lead = f", {gap} {'points ' if words.unit(best.metric) else ''}above {second.name}"
+    if gap == words.number(0, best.metric):
+        lead = f", level with {second.name}"
+    return lead + _settled(best, second)
+
+
+def _settled(best: Line, second: Line) -> str:
+    span = difference(best, second)
+    if span is None:
+        return ""
+    what = "seeds differ" if span.over == "seeds" else "another choice of test items would change it"
+    return f" (more than {what})" if span.settles else f" (a lead no larger than {what}: not settled)"
+
+
+def _below(models: Sequence[Line]) -> str:
+    low = [(line.name, line.below) for line in models if line.below]
+    if not low:
+        return ""
+    if len({below for _, below in low}) == 1:
+        verb = "stays" if len(low) == 1 else "stay"
+        return words.capital(f"{words.listed([name for name, _ in low])} {verb} {under(low[0][1])}.")
+    return words.capital(words.listed([f"{name} stays {under(below)}" for name, below in low])) + "."
+
+
+def under(floors: Sequence[str]) -> str:
+    """ "below the dictionary and the nearest neighbour"."""
+    return f"below {words.listed([article(floor) for floor in floors])}"
+
+
+def article(floor: str) -> str:
+    """ "the dictionary"; a name with an article of its own keeps it."""
+    return floor if floor.startswith(("the ", "a ", "an ")) else f"the {floor}"
+
+
+def _cheaper(models: Sequence[Line]) -> str:
+    """The cheapest model, where it is much cheaper than the best and near it, or just the price of the best."""
+    timed = [line for line in models if line.means.get("train_seconds", 0) > 0]
+    if not timed or timed[0] is not models[0]:
+        return ""
+    best, price = models[0], models[0].means["train_seconds"]
+    cheap = min(timed, key=lambda line: line.means["train_seconds"])
+    if cheap is best:
+        return f"It is also the quickest to train ({words.duration(price)})." if len(timed) > 1 else ""
+    times = price / cheap.means["train_seconds"]
+    share = cheap.value / best.value if best.value > 0 else 0
+    if times < 1.25:
+        return f"It trained in {words.duration(price)}."
+    how = f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
+    start = f"{words.capital(cheap.name)} trained {how} times as fast"
+    took = f"{words.duration(cheap.means['train_seconds'])} against {words.duration(price)}"
+    worth = "and comes near" if share >= NEAR else f"and reaches {100 * share:.0f} % of that score"
+    return f"{start} ({took}) {worth}."
+
+
+def caveats(stored: Stored, found: dict[str, list[Line]]) -> list[str]:
+    """What a reader must know before leaning on the numbers."""
+    return [*_seeds(found), *_missing(stored, found), *_unlike(stored, found), *_left_out(stored)]
+
+
+def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
+    numbers = {len(line.rows) for lines in found.values() for line in lines if line.kind == "model"}
+    if numbers == {1}:
+        yield "One seed: differences between seeds are not measured. Intervals here are over test items."
+    elif 1 in numbers:
+        yield "Some models ran with one seed only: their intervals are over test items, the others' over seeds."
+
+
+def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
+    tried = {row.result.model for row in stored.rows if row.result.probe == "quality"}
+    if not tried:
+        yield "No trial of a model was run: only floors are shown."
+        return
+    for task, lines in found.items():
+        absent = sorted(tried - {line.model for line in lines if line.kind == "model"})
+        if absent:
+            yield f"{words.task(task)} has no result for {words.listed([words.model(m) for m in absent], 'or')}."
+    if never := [words.model(m) for m in OURS if m not in tried]:
+        yield f"Not in these runs: {words.listed(never)}."
+    if bare := [words.task(task) for task, lines in found.items() if all(line.kind == "model" for line in lines)]:
+        yield f"No floors were measured for {words.listed([b.lower() for b in bare])}: nothing says what is easy there."
+
+
+def _unlike(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
+    for task, lines in found.items():
+        rows = [row.result for line in lines if line.kind == "model" for row in line.rows]
+        if len({json.dumps(r.config.get("task"), sort_keys=True) for r in rows}) > 1:
+            yield f"{words.task(task)} was run with unlike task settings: those lines are not comparable."
+        if len({r.main for r in rows}) > 1:
+            yield f"{words.task(task)} was run with unlike main metrics: its ranking is not meaningful."
+    machines = {(str(e.get("processor")), str(e.get("device"))) for e in (r.result.environment for r in stored.quality)}
+    if len(machines) > 1:
+        yield "Trials ran on unlike machines: their times are not comparable."
+
+
+def _left_out(stored: Stored) -> Iterator[str]:
+    if unfinished := len(stored.unfinished):
+        yield f"{words.plural(unfinished, 'trial')} of {len(stored.rows)} gave no number: see Failures."
+    for run, lines in stored.torn.items():
+        yield f"{words.plural(lines, 'line')} of {words.clean(run)} could not be read and {_was(lines)} passed over."
+    if stored.repeated:
+        yield f"{words.plural(stored.repeated, 'row')} {_was(stored.repeated)} left out because a later one repeats the trial."
+    if stored.other:
+        yield f"{words.plural(stored.other, 'row')} of other probes {_was(stored.other)} left out: this page shows quality."
+
+
+def _was(n: int) -> str:
+    return "was" if n == 1 else "were"

@@ -1,0 +1,64 @@
+"""Intervals agree with scipy, and say what they are over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench import statistics
+
+
+def test_the_interval_over_seeds_is_scipys_t_interval():
+    x = [20.1, 21.7, 19.9]
+    ours = statistics.over_seeds(x)
+    theirs = stats.t.interval(0.95, 2, loc=np.mean(x), scale=stats.sem(x))
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx(theirs)
+    assert (ours.over, ours.n) == ("seeds", 3)
+
+
+def test_one_seed_has_no_interval():
+    assert statistics.over_seeds([20.1]) is None
+    assert statistics.over_items([1.0]) is None
+
+
+def test_the_bootstrap_over_items_agrees_with_scipys():
+    x = np.random.default_rng(1).exponential(size=301)
+    ours = statistics.over_items(x, resamples=5000)
+    theirs = stats.bootstrap((x,), np.mean, method="percentile", n_resamples=5000, rng=3).confidence_interval
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+    assert (ours.over, ours.n) == ("test items", 301)
+
+
+def test_the_bootstrap_is_the_same_twice():
+    x = np.arange(17.0)
+    assert statistics.over_items(x) == statistics.over_items(x)
+
+
+def test_equal_seeds_draw_the_same_items():
+    x = np.random.default_rng(2).normal(size=50)
+    shifted = statistics.resampled_means(x + 1) - statistics.resampled_means(x)
+    assert shifted == pytest.approx(np.ones(statistics.RESAMPLES))
+
+
+def test_the_interval_over_items_holds_the_true_mean_about_19_times_in_20():
+    random = np.random.default_rng(5)
+    held = 0
+    for _ in range(200):
+        found = statistics.over_items(random.normal(3, 1, size=80), resamples=300)
+        assert found is not None
+        held += found.low <= 3 <= found.high
+    assert 180 <= held <= 198
+
+
+def test_an_interval_of_a_difference_settles_its_sign_only_when_zero_lies_outside():
+    assert statistics.Interval(0.1, 0.4, "seeds", 3).settles
+    assert not statistics.Interval(-0.1, 0.4, "seeds", 3).settles
+
+
+@pytest.mark.parametrize("bad", [[1.0, float("nan")], [[1.0], [2.0]]])
+def test_values_that_are_no_row_of_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="expected a row of finite numbers"):
+        statistics.over_items(bad)
