@@ -15,16 +15,17 @@ from tasks import Scores
 TextScores = tuple[dict[str, float], dict[str, list[float]], dict[str, str]]
 
 
-def text_scores(hypotheses: Sequence[str], references: Sequence[str]) -> TextScores:
+def text_scores(hypotheses: Sequence[str], references: Sequence[str], lower: bool = False) -> TextScores:
     """BLEU and chrF over the corpus and by sentence, and the share of answers that are right to the letter.
 
-    Detokenised text against one reference an item; sacrebleu's 13a tokens, cased (Post, 2018).
+    Detokenised text against one reference an item; sacrebleu's 13a tokens (Post, 2018), cased unless `lower`.
     Sentence BLEU is smoothed and by the n-grams that fit (effective order), so its mean is not the
     corpus BLEU. Returns totals, one value an item, and signatures, each by metric. Raises ValueError
     when the numbers of texts differ or there is none.
     """
     _paired(hypotheses, references)
-    bleu, chrf, sentence = BLEU(tokenize="13a"), CHRF(), BLEU(tokenize="13a", effective_order=True)
+    bleu, chrf = BLEU(tokenize="13a", lowercase=lower), CHRF(lowercase=lower)
+    sentence = BLEU(tokenize="13a", lowercase=lower, effective_order=True)
     pairs = list(zip(hypotheses, references, strict=True))
     totals = {
         "bleu": float(bleu.corpus_score(list(hypotheses), [list(references)]).score),
@@ -42,12 +43,6 @@ def text_scores(hypotheses: Sequence[str], references: Sequence[str]) -> TextSco
         "exact": "share of answers equal to the reference but for spaces",
     }
     return totals, items, signatures
-
-
-def translation_scores(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
-    """`text_scores` with BLEU as the main metric."""
-    totals, items, signatures = text_scores(hypotheses, references)
-    return Scores(totals, "bleu", items, signatures)
 
 
 def label_scores(answers: Sequence[int], labels: Sequence[int]) -> Scores:

