@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from tasks import SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task
+from tasks import EOS, SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task
 from tasks._files import digest
 from tasks._folder import Pairs
 from tasks._score import text_scores
@@ -70,8 +70,11 @@ class Parallel(Task):
 
     def _tokens(self, split: Split) -> Items:
         """Training keeps its texts and its items in step: what is too long leaves both."""
-        sources = self.source_text.encode_all(self.texts[split][0], eos=False)
-        targets = self.target_text.encode_all(self.texts[split][1])
+        by_word = self.config.tokenizer == "bpe"
+        sources = _encoded(self.source_text, self.texts[split][0], by_word)
+        targets = [
+            np.append(target, np.int32(EOS)) for target in _encoded(self.target_text, self.texts[split][1], by_word)
+        ]
         if split == "train":
             longest = self.config.longest
             kept = [i for i, (s, t) in enumerate(zip(sources, targets, strict=True)) if max(len(s), len(t)) <= longest]
@@ -153,6 +156,19 @@ def _check(config: Any, name: str) -> None:
         )
     if config.longest < 2:
         raise BadInput(f"{name}: longest={config.longest} tokens leaves nothing; expected 2 or more")
+
+
+def _encoded(text: Text, sentences: list[str], by_word: bool) -> list[np.ndarray]:
+    """Tokens (S,) int32 of each sentence, without EOS.
+
+    Byte pairs never cross a space, so each distinct word is encoded once: five times faster on verses.
+    """
+    if not by_word or any("" in sentence.split(" ") for sentence in sentences):  # more than one space in a row
+        return text.encode_all(sentences, eos=False)
+    words = sorted({word for sentence in sentences for word in sentence.split(" ")})
+    tokens = {word: array.tolist() for word, array in zip(words, text.encode_all(words, eos=False), strict=True)}
+    joined = ([token for word in sentence.split(" ") for token in tokens[word]] for sentence in sentences)
+    return [np.array(sentence, dtype=np.int32) for sentence in joined]
 
 
 def _lowered(pairs: Pairs) -> Pairs:
