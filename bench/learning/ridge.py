@@ -59,14 +59,14 @@ class Ridge(Rule):
         self.outputs += outputs
         self.seen += len(features)
 
-    @torch.no_grad()
     def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
         """The solved head, for every strength at the end and for the middle one on the way."""
         strengths = self.config.strengths
         for strength in strengths if last else strengths[len(strengths) // 2 :][:1]:
             weight, bias = self.solve(strength)
-            self.model.head.weight.copy_(weight)
-            self.model.head.bias.copy_(bias)
+            with torch.no_grad():  # not around the loop: what runs between two candidates is not ours to switch
+                self.model.head.weight.copy_(weight)
+                self.model.head.bias.copy_(bias)
             yield {"strength": strength}
 
     def solve(self, strength: float) -> tuple[Tensor, Tensor]:
