@@ -16,7 +16,7 @@ class ReportError(Exception):
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `write`, imported when asked for: pandas and matplotlib take a second that `import reports` need not."""
+    """`load` and `write`, imported when asked for: pandas and matplotlib take seconds to import."""
     if name == "load":
         from reports.tables import load
 

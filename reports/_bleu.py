@@ -1,4 +1,4 @@
-"""BLEU of resampled items: n-gram counts by sentence are stored once, sums of them are scored (sacrebleu's own formula)."""
+"""BLEU of resampled items: n-grams are counted once a sentence, and sums of counts scored by sacrebleu's formula."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from xml.etree import ElementTree  # noqa: S405 - reads only what matplotlib just wrote
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 from markupsafe import Markup
@@ -22,7 +22,7 @@ def svg(figure: Figure, name: str, alt: str, *, inline: bool) -> str:
 
     `name` salts the identifiers: several figures share one page, and a clip path must not be another's.
     """
-    root = ElementTree.fromstring(_written(figure, name, inline))  # noqa: S314
+    root = ElementTree.fromstring(_written(figure, name, inline))  # noqa: S314 - what matplotlib just wrote
     _lean(root, name)
     root.set("role", "img")
     title = ElementTree.Element(f"{{{SVG}}}title")
@@ -63,8 +63,8 @@ def _lean(root: ElementTree.Element, name: str) -> None:
         if own is not None and own not in used:
             del element.attrib["id"]
         for key, value in element.attrib.items():
-            if key == "id" or value.startswith("#") and key == LINK:
-                element.set(key, value.replace("#", f"#{name}-") if key == LINK else f"{name}-{value}")
+            if key in ("id", LINK):
+                element.set(key, f"{name}-{value}" if key == "id" else re.sub("^#", f"#{name}-", value))
             else:
                 element.set(key, value.replace("url(#", f"url(#{name}-"))
 

@@ -22,6 +22,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from PIL import Image
 
@@ -55,7 +56,7 @@ _MORE = [
 ]
 # Colours that the page swaps in the dark: see _svg.themed
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6570", "#dde1e6", "#fefefe"
-LOOK: dict[str, Any] = {
+LOOK: Any = {
     **seaborn.axes_style("ticks"),
     "font.family": ["DejaVu Sans"],
     "font.size": 11,
@@ -86,6 +87,8 @@ LOOK: dict[str, Any] = {
     "lines.markersize": 6,
     "svg.fonttype": "none",  # text stays text: sharp, searchable, in the reader's own font
     "svg.image_inline": True,
+    "figure.dpi": 72,
+    "savefig.dpi": 144,  # of the pictures inside a figure; its lines and letters have no resolution
 }
 WIDTH = 4.8  # inches; a figure fills a telephone's width with letters of a legible size
 LARGEST_PICTURE = 512  # pixels a side; sources here are thumbnails
@@ -119,8 +122,7 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def _figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)  # type: ignore[union-attr]
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.04))
     return figure, figure.add_subplot()
 
 
@@ -181,16 +183,19 @@ def cost(table: pd.DataFrame, against: str = "train_seconds") -> Figure:
     """One task's main metric against what training took, on a logarithmic axis, each point with its name."""
     rows = [r for r in table.to_dict("records") if r["kind"] == "model" and r.get(against, 0) > 0]
     chosen = styles(row["model"] for row in rows)
-    figure, axes = _figure(3.3)
+    figure, axes = _figure(3.6)
     axes.set_xscale("log")
     for row in rows:
         style = chosen[row["model"]]
         axes.plot([row[against]], [row["value"]], color=style.colour, marker=style.marker, markersize=8.5)
         if not np.isnan(row["low"]):
-            axes.plot([row[against]] * 2, [row["low"], row["high"]], color=style.colour, linewidth=1.4, alpha=0.8)
+            axes.plot([row[against]] * 2, [row["low"], row["high"]], color=style.colour, linewidth=1.6)
     _room(axes, [row[against] for row in rows])
-    for floor in (r for r in table.to_dict("records") if r["kind"] == "floor"):
+    floors = [r for r in table.to_dict("records") if r["kind"] == "floor"]
+    for floor in floors[:1]:  # the best one; the others are in the figures of quality
         axes.axhline(floor["value"], color=MUTED, linestyle=(0, (3, 2.5)), linewidth=1, zorder=1)
+    if min(row["value"] for row in rows) >= 0:
+        axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     axes.set_xlabel("training, seconds (logarithmic)")
     axes.set_ylabel(words.headed(rows[0]["metric"]))
     _plain_log(axes)
@@ -216,23 +221,48 @@ def _plain_log(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
+Box = tuple[float, float, float, float]  # left, bottom, right, top in points
+# Where a name may stand from its point, best first: right, left, above, below, then farther off
+PLACES = [(11, 0), (-11, 0), (0, 14), (0, -14), *((x, y) for y in (13, -13, 26, -26, 39, -39) for x in (11, -11))]
+
+
 def _named(axes: Axes, rows: Sequence[dict[Any, Any]], against: str) -> None:
-    """Writes each name beside its point, pushed apart from bottom to top where names would meet."""
-    places = axes.transData.transform([(row[against], row["value"]) for row in rows])
-    middle, placed = float(np.mean(axes.bbox.intervalx)), list[tuple[float, float, float]]()
-    for (x, y), row in sorted(zip(places, rows, strict=True), key=lambda pair: float(pair[0][1])):
-        name, left = _short(str(row["name"])), x > middle
-        width = 6.3 * len(name) + 10
-        start, end = (x - width, x) if left else (x, x + width)
-        height = y
-        for other_start, other_end, other in sorted(placed, key=lambda p: p[2]):
-            if start < other_end and other_start < end and abs(height - other) < 14:
-                height = other + 14
-        placed.append((start, end, height))
-        axes.annotate(
-            name, (row[against], row["value"]), (-9 if left else 9, float(height - y)), textcoords="offset points",
-            ha="right" if left else "left", va="center", annotation_clip=False,
-        )  # fmt: skip
+    """Writes each name near its point, in the first place where it covers nothing, or the least bad one."""
+    inside = axes.bbox
+    taken = [_point_box(axes, row, against) for row in rows]
+    for row in sorted(rows, key=lambda r: float(r["value"])):
+        name = _short(str(row["name"]))
+        x, y = axes.transData.transform((row[against], row["value"]))
+
+        def cost(place: int, x: float = x, y: float = y, name: str = name) -> tuple[float, int]:
+            box = _name_box(x, y, name, PLACES[place])
+            out = max(inside.x0 - box[0], box[2] - inside.x1, 0) + max(inside.y0 - box[1], box[3] - inside.y1, 0)
+            return sum(_overlap(box, other) for other in taken) + 40 * out, place
+
+        dx, dy = PLACES[min(range(len(PLACES)), key=cost)]
+        taken.append(_name_box(x, y, name, (dx, dy)))
+        side = "left" if dx > 0 else "right" if dx < 0 else "center"
+        axes.annotate(name, (row[against], row["value"]), (dx, dy), textcoords="offset points", ha=side, va="center")
+
+
+def _point_box(axes: Axes, row: dict[Any, Any], against: str) -> Box:
+    """The point with its interval."""
+    span = [row["value"]] if np.isnan(row["low"]) else [row["low"], row["value"], row["high"]]
+    places = axes.transData.transform([(row[against], y) for y in span])
+    x, bottom, top = float(places[0][0]), float(places[0][1]), float(places[-1][1])
+    return x - 5, min(bottom, top) - 5, x + 5, max(bottom, top) + 5
+
+
+def _name_box(x: float, y: float, name: str, place: tuple[int, int]) -> Box:
+    width, (dx, dy) = 6.2 * len(name), place
+    left = x + dx - (width if dx < 0 else width / 2 if dx == 0 else 0)
+    return left, y + dy - 6, left + width, y + dy + 6
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area, in square points."""
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(wide, 0.0) * max(high, 0.0)
 
 
 @_styled
@@ -315,12 +345,10 @@ def _gaze(axes: Axes, weights: np.ndarray, picture: np.ndarray | None, colour: s
     if picture is not None:
         axes.imshow(picture, extent=(0, columns, rows, 0), interpolation="nearest", aspect="auto")
         veil = np.zeros((rows, columns, 4))
-        veil[..., 3] = 0.85 * (1 - share)
+        veil[..., 3] = 0.8 * (1 - share)
     else:
         veil = np.array([[(*to_rgb(colour), float(w)) for w in row] for row in share])
-    for r in range(rows):
-        for c in range(columns):
-            axes.fill_between([c, c + 1], r, r + 1, facecolor=tuple(veil[r, c]), linewidth=0)
+    axes.imshow(veil, extent=(0, columns, rows, 0), interpolation="nearest", aspect="auto")
     axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect=1)
     axes.grid(visible=False)
     for spine in axes.spines.values():

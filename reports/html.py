@@ -42,7 +42,7 @@ def write(runs: Sequence[Path], out: Path) -> Path:
 def _files(found: Page) -> dict[str, bytes]:
     """Every file of a report, by its name below the report's folder; the page itself comes last."""
     sections = [section for *_, sections in found.parts for section in sections]
-    drawings = [drawing for section in sections for drawing in section.drawings]
+    drawings = [*found.drawings, *(drawing for section in sections for drawing in section.drawings)]
     shown = [sample for section in sections for sample in section.samples if sample.picture]
     drawn = {f"figures/{d.name}.svg": svg(d.figure, d.name, words.clean(d.alt), inline=False) for d in drawings}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}

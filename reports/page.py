@@ -93,9 +93,11 @@ class Page:
     facts: str
     verdicts: tuple[tuple[str, str], ...]  # task, sentences
     caveats: tuple[str, ...]
+    drawings: tuple[Drawing, ...]  # each task at a glance
     glance: Table | None
     parts: tuple[tuple[str, str, str, tuple[Section, ...]], ...]  # anchor, title, explanation, sections
     csv: str
+    explained: str  # of the first figures
 
 
 def page(stored: Stored) -> Page:
@@ -104,7 +106,7 @@ def page(stored: Stored) -> Page:
     keyed = _Keys(line.model for lines in found.values() for line in lines if line.kind == "model")
     scored = {task: lines for task, lines in found.items() if lines}
     with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
-    parts = [
+    parts: list[tuple[str, str, str, list[Section | None]]] = [
         ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
         ("learning", "Learning curves", LEARNING, [_learning(t, lines) for t, lines in with_models.items()]),
         ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in with_models.items()]),
@@ -119,23 +121,25 @@ def page(stored: Stored) -> Page:
         facts=_facts(stored),
         verdicts=tuple((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
         caveats=tuple(summary.caveats(stored, found)),
+        drawings=tuple(_ranking(task, lines) for task, lines in scored.items()),
         glance=_glance(with_models, keyed) if with_models else None,
         parts=tuple((a, t, e, kept) for a, t, e, sections in parts if (kept := tuple(s for s in sections if s))),
         csv=spreadsheet(stored),
+        explained=GLANCE,
     )
 
 
-COMPARED = (
-    "Scores on the test split, from best to worst; below them, set in italics and drawn as dashed lines, "
-    "the floors: answers that need no sequence model, which any model should beat. "
-    "Intervals are 95 %, over seeds or over test items as each says."
+GLANCE = (
+    "Scores on the test split, from best to worst. Dashed lines are floors: answers that need no sequence model, "
+    "which any model should beat. Bars are 95 % intervals, over seeds or over test items as the tables say."
 )
+COMPARED = "What each score cost. Times and speeds hold for the machine named below and for no other."
 LEARNING = (
     "Scores on the validation split while training: against updates, and against seconds on the training clock "
     "(evaluation is off the clock). A thin line is one seed. The echo-state network solves for its output layer "
     "instead of descending a gradient: its points are solutions after so many batches, in a single pass."
 )
-COST = "Up is better, left is cheaper. Dashed lines are the floors."
+COST = "Up is better, left is cheaper. The dashed line is the best floor."
 DETAIL = "What lies behind the main score."
 ANSWERS = (
     "The same items answered by every model, chosen by the scores alone: some on which the models differ most, "
@@ -180,7 +184,7 @@ def _machine(environment: dict[str, Any]) -> str:
     """ "AMD EPYC (cpu, 2 threads)"."""
     name = words.clean(str(environment.get("processor") or ""))
     more = [words.clean(str(environment["device"]))] if environment.get("device") else []
-    more += [f"{environment['threads']} threads"] if isinstance(environment.get("threads"), int) else []
+    more += [words.plural(environment["threads"], "thread")] if isinstance(environment.get("threads"), int) else []
     return f"{name} ({', '.join(more)})" if name and more else name or ", ".join(more)
 
 
@@ -221,23 +225,24 @@ def _scored(lines: Sequence[Line], key: tuple[str, str]) -> Cell:
         return Cell("–", note="no result")
     warning = summary.under(line.below) if line.below else ""
     best = line is lines[0]
-    return Cell(
-        words.number(line.value, line.metric), note=_note(line), strong=best, warning=warning
-    )
+    return Cell(words.number(line.value, line.metric), note=_note(line), strong=best, warning=warning)
 
 
 def _note(line: Line) -> str:
     return f"{span(line.interval, line.metric)} over {over(line)}" if line.interval else over(line)
 
 
-def _compared(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
-    drawing = Drawing(
+def _ranking(task: str, lines: Sequence[Line]) -> Drawing:
+    return Drawing(
         figures.quality(tables.comparison(lines)),
         f"quality-{slug(task)}",
         f"{words.task(task)}: {_told(lines)}",
-        f"{words.task(task)}: {words.metric(lines[0].metric)} with 95 % intervals, floors dashed",
+        f"{words.task(task)}: {words.metric(lines[0].metric)}",
     )
-    return Section(words.task(task), drawings=(drawing,), tables=(_sides(task, lines, keyed),))
+
+
+def _compared(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
+    return Section(words.task(task), tables=(_sides(task, lines, keyed),))
 
 
 def _told(lines: Sequence[Line]) -> str:
@@ -249,24 +254,26 @@ def _sides(task: str, lines: Sequence[Line], keyed: _Keys) -> Table:
     """Every line with its scores and what they cost."""
     main = lines[0].metric
     further = _further(lines, main)
+    overs = {over(line) for line in lines if line.kind == "model"}
+    alike = len(overs) == 1 and any(line.interval for line in lines)
+    caption = f"{words.task(task)}: scores and cost" + (f"; intervals over {min(overs)}" if alike else "")
     head = (
-        "model", words.headed(main), "95 % interval", "over", *(words.headed(name) for name in further),
-        "parameters trained", "of", "training, s", "updates",
-        "training: source tokens/s", "target tokens/s", "generating: tokens/s",
+        "model", words.headed(main), "95 % interval", *(words.headed(name) for name in further),
+        "trained parameters", "all parameters", "training, s", "updates",
+        "source tokens/s, training", "target tokens/s, training", "tokens/s, generating",
     )  # fmt: skip
     rows = tuple(
         (
             keyed.cell(line),
             Cell(words.number(line.value, line.metric), strong=line is lines[0] and line.kind == "model"),
-            Cell(span(line.interval, line.metric)),
-            Cell(over(line) if line.kind == "model" else "–"),
+            Cell(span(line.interval, line.metric), note=over(line) if line.kind == "model" and not alike else ""),
             *(Cell(words.number(line.means.get(name), name)) for name in further),
             *_costs(line),
         )
         for line in lines
     )
     quiet = sum(line.kind == "floor" for line in lines)
-    return Table(f"{words.task(task)}: scores and cost", head, rows, quiet, (False, *[True] * (len(head) - 1)))
+    return Table(caption, head, rows, quiet, (False, *[True] * (len(head) - 1)))
 
 
 def _costs(line: Line) -> list[Cell]:
@@ -307,14 +314,16 @@ def _learning(task: str, lines: Sequence[Line]) -> Section | None:
             f"{words.task(task)}: {words.headed(metric)} on validation against {against}, last points: {_last(lines)}",
             f"{words.task(task)}: {words.metric(metric)} on validation against {said}",
         )
-        for against, said in (("updates", "updates"), ("seconds", "seconds of training"))
+        for against, said in (("updates", "updates"), ("seconds", "training time"))
         if against in points and not points[[against, "value"]].dropna().empty
     )
     return Section(words.task(task), drawings=drawings) if drawings else None
 
 
 def _last(lines: Sequence[Line]) -> str:
-    ends = [(line, [p for p in line.rows[0].result.curve if line.metric in p]) for line in lines if line.kind == "model"]
+    ends = [
+        (line, [p for p in line.rows[0].result.curve if line.metric in p]) for line in lines if line.kind == "model"
+    ]
     said = [f"{line.name} {words.number(points[-1][line.metric], line.metric)}" for line, points in ends if points]
     return "; ".join(said)
 
@@ -330,7 +339,7 @@ def _cost(task: str, lines: Sequence[Line]) -> Section | None:
         figures.cost(tables.comparison(lines)),
         f"cost-{slug(task)}",
         f"{words.task(task)}, {words.headed(lines[0].metric)} against training time: {'; '.join(said)}",
-        f"{words.task(task)}: {words.metric(lines[0].metric)} against seconds of training",
+        f"{words.task(task)}: {words.metric(lines[0].metric)} against training time",
     )
     return Section(words.task(task), drawings=(drawing,))
 
@@ -344,7 +353,7 @@ def _detail(task: str, lines: Sequence[Line], keyed: _Keys) -> Section | None:
     if held:
         pairs = [name for base in held for name in (base, base + words.HELD_OUT)]
         head = [h for base in held for h in (words.headed(base), "held out")]
-        caption = f"{words.task(task)}: all test items, and those of a sort that training never showed (held out)"
+        caption = f"{words.task(task)}: test items, with those of a sort that training never showed (held out) apart"
         made.append(_metrics(caption, head, pairs, lines, keyed))
     if kinds:
         head = [words.headed(kind) for kind in kinds]
@@ -442,7 +451,7 @@ def _failures(stored: Stored) -> Section | None:
     return Section("", tables=made, note=note) if made or note else None
 
 
-def _made(stored: Stored, found: dict[str, list[Line]]) -> list[Section]:
+def _made(stored: Stored, found: dict[str, list[Line]]) -> list[Section | None]:
     named = {row: line.name for lines in found.values() for line in lines for row in line.rows}
     commands = tuple(
         (Cell(name), Cell(words.task(row.result.task)), Cell(str(row.result.seed)), Cell(row.result.command))
@@ -455,13 +464,12 @@ def _made(stored: Stored, found: dict[str, list[Line]]) -> list[Section]:
         for line in lines
         if line.kind == "model"
     )
-    made = [
+    return [
         _table("Machine and versions", ("", ""), _environment(stored)),
         _table("How each score is computed", ("task", "metric", "signature"), _signatures(stored)),
         _table("Settings", ("model", "task", "settings"), told),
         _table("The command that made each number", ("model", "task", "seed", "command"), commands),
     ]
-    return [section for section in made if section]
 
 
 def _table(title: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Section | None:
@@ -475,8 +483,8 @@ def _environment(stored: Stored, most: int = 4) -> tuple[tuple[Cell, ...], ...]:
         for key, value in row.result.environment.items():
             said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             values.setdefault(key, {})[words.clean(said)] = None
-    said = {key: [*found][:most] + (["…"] if len(found) > most else []) for key, found in values.items()}
-    return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in said.items())
+    shown = {key: [*found][:most] + (["…"] if len(found) > most else []) for key, found in values.items()}
+    return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in shown.items())
 
 
 def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
@@ -489,7 +497,7 @@ def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _settings(row: Row) -> str:
-    told = {k: v for k, v in settings(row.result).items() if k not in ("device",)}
+    told = {k: v for k, v in settings(row.result).items() if k != "device"}
     return ", ".join(f"{key}={value}" for key, value in told.items())
 
 

@@ -9,7 +9,7 @@ from reports.figures import safe_picture
 from reports.stored import Answer, Attention
 from reports.tables import Line
 
-DIFFER, RIGHT, WRONG = 3, 2, 2  # items shown of each sort
+DIFFER, RIGHT, WRONG = 2, 2, 2  # items shown of each sort
 WHOLE = 99.995  # of 100: an answer that is right
 
 
@@ -55,7 +55,7 @@ def _metric(line: Line, answers: Sequence[Answer]) -> str:
 
 def _chosen(scores: dict[int, list[float]]) -> list[tuple[int, str]]:
     differ = [i for i in sorted(scores, key=lambda i: (min(scores[i]) - max(scores[i]), i)) if _spread(scores[i]) > 0]
-    chosen = {item: "models differ most" for item in differ[:DIFFER]}
+    chosen = dict.fromkeys(differ[:DIFFER], "models differ most")
     best = sorted(scores, key=lambda i: (-min(scores[i]), i))
     right = [i for i in best if i not in chosen and min(scores[i]) > 0][:RIGHT]
     chosen |= {i: "all right" if min(scores[i]) > WHOLE else "answered best by all" for i in right}

@@ -108,7 +108,8 @@ class Stored:
 def gather(runs: Sequence[Path]) -> Stored:
     """Reads runs. Raises ReportError when there is no result in any, RecordError when one cannot be read."""
     latest: dict[str, Row] = {}
-    torn, total, other = {}, 0, 0
+    torn: dict[str, int] = {}
+    total = other = 0
     for run in runs:
         if bad := len(record.torn(run)):
             torn[run.resolve().name] = torn.get(run.resolve().name, 0) + bad
@@ -156,11 +157,12 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 def _checked(result: Result) -> Result:
     """The row with every field of the type it should have; what is not is left out."""
+    texts = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
+    whole: dict[str, Any] = {f: _text(getattr(result, f)) for f in texts}
+    whole |= {f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")}
     return dataclasses.replace(
         result,
-        **{f: _text(getattr(result, f)) for f in ("probe", "model", "task", "status", "main", "reason")},
-        **{f: _text(getattr(result, f)) for f in ("suite", "command", "time", "id")},
-        **{f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")},
+        **whole,
         metrics=_numbers(result.metrics),
         signatures={k: _text(v) for k, v in _dict(result.signatures).items()},
         artifacts={k: v for k, v in _dict(result.artifacts).items() if isinstance(v, dict)},

@@ -20,7 +20,7 @@ def verdict(task: str, found: Sequence[Line]) -> str:
         return f"No model finished {heading(task, found)}."
     best = models[0]
     said = [
-        f"On {heading(task, found)} the best is {best.name} with {scored(best)}{_above(models)}.",
+        f"On {heading(task, found)} the best is {words.the(best.name)} with {scored(best)}{_above(models)}.",
         _below(models),
         _cheaper(models),
     ]
@@ -48,9 +48,9 @@ def _above(models: Sequence[Line]) -> str:
     if best.metric != second.metric:
         return ""
     gap = words.number(best.value - second.value, best.metric)
-    lead = f", {gap} {'points ' if words.unit(best.metric) else ''}above {second.name}"
+    lead = f", {gap} {'points ' if words.unit(best.metric) else ''}above {words.the(second.name)}"
     if gap == words.number(0, best.metric):
-        lead = f", level with {second.name}"
+        return f", level with {words.the(second.name)}"
     return lead + _settled(best, second)
 
 
@@ -58,12 +58,12 @@ def _settled(best: Line, second: Line) -> str:
     span = difference(best, second)
     if span is None:
         return ""
-    what = "seeds differ" if span.over == "seeds" else "another choice of test items would change it"
-    return f" (more than {what})" if span.settles else f" (a lead no larger than {what}: not settled)"
+    other = "other seeds" if span.over == "seeds" else "other test items"
+    return f", a lead that {other} would hardly undo" if span.settles else f", a lead that {other} could undo"
 
 
 def _below(models: Sequence[Line]) -> str:
-    low = [(line.name, line.below) for line in models if line.below]
+    low = [(words.the(line.name), line.below) for line in models if line.below]
     if not low:
         return ""
     if len({below for _, below in low}) == 1:
@@ -87,19 +87,25 @@ def _cheaper(models: Sequence[Line]) -> str:
     timed = [line for line in models if line.means.get("train_seconds", 0) > 0]
     if not timed or timed[0] is not models[0]:
         return ""
-    best, price = models[0], models[0].means["train_seconds"]
-    cheap = min(timed, key=lambda line: line.means["train_seconds"])
+    best, price = models[0], _price(models[0])
+    cheap = min((line for line in timed if not line.below or line is best), key=_price)
     if cheap is best:
-        return f"It is also the quickest to train ({words.duration(price)})." if len(timed) > 1 else ""
-    times = price / cheap.means["train_seconds"]
+        quickest = len(timed) > 1 and best is min(timed, key=_price)
+        took = words.duration(price)
+        return f"It is also the quickest to train ({took})." if quickest else f"It trained in {took}."
+    times = price / _price(cheap)
     share = cheap.value / best.value if best.value > 0 else 0
     if times < 1.25:
         return f"It trained in {words.duration(price)}."
     how = f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
-    start = f"{words.capital(cheap.name)} trained {how} times as fast"
+    start = f"{words.capital(words.the(cheap.name))} trained {how} times as fast"
     took = f"{words.duration(cheap.means['train_seconds'])} against {words.duration(price)}"
     worth = "and comes near" if share >= NEAR else f"and reaches {100 * share:.0f} % of that score"
     return f"{start} ({took}) {worth}."
+
+
+def _price(line: Line) -> float:
+    return line.means["train_seconds"]
 
 
 def caveats(stored: Stored, found: dict[str, list[Line]]) -> list[str]:
@@ -148,9 +154,11 @@ def _left_out(stored: Stored) -> Iterator[str]:
     for run, lines in stored.torn.items():
         yield f"{words.plural(lines, 'line')} of {words.clean(run)} could not be read and {_was(lines)} passed over."
     if stored.repeated:
-        yield f"{words.plural(stored.repeated, 'row')} {_was(stored.repeated)} left out because a later one repeats the trial."
+        rows = words.plural(stored.repeated, "row")
+        yield f"{rows} {_was(stored.repeated)} left out because a later one repeats the trial."
     if stored.other:
-        yield f"{words.plural(stored.other, 'row')} of other probes {_was(stored.other)} left out: this page shows quality."
+        rows = words.plural(stored.other, "row")
+        yield f"{rows} of other probes {_was(stored.other)} left out: this page shows quality."
 
 
 def _was(n: int) -> str:

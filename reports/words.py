@@ -58,12 +58,19 @@ def _shown(character: str) -> str:
         return " "
     if character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
         return f"⟨U+{ord(character):04X}⟩"
-    return "\ufffd" if unicodedata.category(character) in {"Cc", "Cs"} or ord(character) & 0xFFFE == 0xFFFE else character
+    return (
+        "\ufffd" if unicodedata.category(character) in {"Cc", "Cs"} or ord(character) & 0xFFFE == 0xFFFE else character
+    )
 
 
 def model(name: str) -> str:
     """A model's name; one that is not ours is called what its owner calls it."""
     return MODELS.get(name, clean(name)[:48] or "nameless")
+
+
+def the(name: str) -> str:
+    """A model as named in a sentence: "the transformer", but "Bahdanau attention"."""
+    return f"the {name}" if name.startswith(("vanilla", "LSTM", "GRU", "echo-state", "transformer")) else name
 
 
 def task(name: str) -> str:
@@ -136,7 +143,7 @@ def seconds(value: float | None) -> str:
 
 def duration(value: float) -> str:
     """A duration as said in a sentence."""
-    if value < 99.5:
+    if value < 180:
         return f"{value:.0f} s" if value >= 9.95 else f"{value:.1f} s"
     return f"{value / 60:.0f} min" if value < 90 * 60 else f"{value / 3600:.1f} h"
 

@@ -18,6 +18,16 @@ def test_the_interval_over_seeds_is_scipys_t_interval():
     assert (ours.over, ours.n) == ("seeds", 3)
 
 
+def test_the_difference_over_seeds_is_scipys_welch_interval():
+    a, b = [20.1, 21.7, 19.9, 20.5], [18.3, 19.9]
+    ours = statistics.difference_over_seeds(a, b)
+    theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+    assert statistics.difference_over_seeds([1, 1], [3, 3]) == statistics.Interval(-2, -2, "seeds", 2)
+    assert statistics.difference_over_seeds(a, [1.0]) is None
+
+
 def test_one_seed_has_no_interval():
     assert statistics.over_seeds([20.1]) is None
     assert statistics.over_items([1.0]) is None
