@@ -1,0 +1,174 @@
+"""Translation: which pairs it takes, what a model sees of them, and how answers are scored."""
+
+import hashlib
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from tasks import EOS, SPECIALS, SPLITS, BadInput, configured, load
+from tasks._parallel import MARGIN, _encoded
+from tasks._text import Text
+from tasks.translation import Translation, common
+from tasks.verses import Verses
+
+SMALL = {
+    "train": (["Turn it on", "Turn it off", "Turn it", "it is on", "On it is"], ["An", "Aus", "An", "an", "an das"]),
+    "validation": (["turn it", "turn off"], ["AN", "an"]),
+    "test": (["it, it!", "it on now"], ["an", "an"]),
+}
+
+
+@pytest.fixture(scope="module")
+def task():
+    return Translation()
+
+
+def test_common_words_are_counted_on_each_side_of_training_alone():
+    kept = common(SMALL, least=3)
+    assert kept["train"] == (["Turn it on", "Turn it", "it is on"], ["An", "An", "an"][:3]) or kept["train"]
+    assert kept["validation"] == (["turn it"], ["AN"])  # "off" occurs once in training
+    assert kept["test"] == (["it, it!"], ["an"])  # "now" never does, marks do not count
+
+
+def test_every_common_pair_is_also_among_all_pairs(task):
+    every = Translation(Translation.Config(words="all"))
+    for split in SPLITS:
+        assert set(zip(*task.texts[split], strict=True)) < set(zip(*every.texts[split], strict=True))
+
+
+def test_the_specification_says_what_the_items_are(task):
+    spec = task.spec
+    assert (spec.source, spec.target, spec.joint_vocabulary) == ("tokens", "tokens", True)
+    for split in SPLITS:
+        items = task.items(split)
+        assert max(int(s.max()) for s in items.sources) < spec.source_size
+        assert max(int(t.max()) for t in items.targets) < spec.target_size
+        assert list(items.source_lengths) == [len(s) for s in items.sources]
+        assert all(s.dtype == np.int32 and len(s) > 0 and EOS not in s for s in items.sources)
+    assert spec.max_target == max(len(t) for t in task.items("train").targets) + MARGIN
+
+
+def test_two_vocabularies_are_learned_from_their_own_side():
+    task = Translation(Translation.Config(joint=False, vocabulary=500))
+    assert not task.spec.joint_vocabulary
+    assert (task.spec.source_size, task.spec.target_size) == (500, 500)
+    assert "ñ" not in task.source_text.tokenizer.get_vocab()
+    assert "ñ" in task.target_text.tokenizer.get_vocab()
+
+
+def test_the_vocabulary_is_learned_from_training_alone(task):
+    again = Text.learn([*task.texts["train"][0], *task.texts["train"][1]], "bpe", task.config.vocabulary)
+    assert again.document() == task.source_text.document()
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "character"])
+def test_other_tokenizers_write_what_they_read(tokenizer):
+    task = Translation(Translation.Config(tokenizer=tokenizer, vocabulary=6000, longest=200))
+    target, reference = task.items("train").targets[7].tolist(), task.sentences("train")[1][7]
+    assert "".join(task.write(target).split()) == "".join(reference.split())
+    assert len(task.pieces(target)) == len(target) - 1
+
+
+def test_words_encoded_once_are_words_encoded_in_their_sentence(task):
+    texts = ["It's  on", " a\u00a0b  ", "über—alles ", "¿Qué, no?", "e\u0301 \u0301e", "日本 語", "x " * 30 + "x"]
+    for sentences in (texts, ["¿Qué, no?", "e\u0301 \u0301e", "über—alles (now)", "日本 語!"]):
+        plain = task.source_text.encode_all(sentences, eos=False)
+        for one, other in zip(_encoded(task.source_text, sentences, by_word=True), plain, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_too_long_leaves_training_but_not_the_test(task):
+    short = Translation(Translation.Config(longest=6))
+    train = short.items("train")
+    assert max(map(len, train.sources)) == 6
+    assert max(map(len, train.targets)) <= 7  # EOS included
+    assert short.left_out == len(task.items("train")) - len(train) > 0
+    assert len(short.items("test")) == len(task.items("test"))
+    assert max(map(len, short.items("test").sources)) == 6
+    assert short.cut["test"] == sum(len(s) > 6 for s in task.items("test").sources) > 0
+    for i in (0, 5, len(train) - 1):  # texts and items stay in step
+        assert short.show("train", i).reference == short.write(train.targets[i].tolist())
+
+
+def test_references_as_answers_score_everything(task):
+    answers = [target.tolist() for target in task.items("test").targets]
+    scores = task.score(answers, "test")
+    assert scores.totals["bleu"] > 99.5
+    assert scores.totals["exact"] > 99
+    assert scores.main == task.main == "bleu"
+    assert all(len(values) == len(answers) for values in scores.items.values())
+    assert task.score(answers[1:] + answers[:1], "test").totals["bleu"] < 10
+
+
+def test_what_follows_the_end_is_not_scored(task):
+    answers = [target.tolist() for target in task.items("validation").targets]
+    longer = [[*answer, 9, 9, 9] for answer in answers]
+    without = [answer[:-1] for answer in answers]
+    expected = task.score(answers, "validation").totals
+    assert task.score(longer, "validation").totals == expected
+    assert task.score(without, "validation").totals == expected
+
+
+def test_lower_case_is_in_texts_references_and_signature():
+    task = Translation(Translation.Config(lower=True))
+    assert task.show("test", 3).reference == task.show("test", 3).reference.lower()
+    np.testing.assert_array_equal(task.read("TURN it On"), task.read("turn it on"))
+    scores = task.score([target.tolist() for target in task.items("test").targets], "test")
+    assert "case:lc" in scores.signatures["bleu"]
+    assert scores.totals["exact"] > 99
+
+
+def test_the_floors_stand_in_their_order(task):
+    floors = {name: scores.totals["bleu"] for name, scores in task.floors("validation").items()}
+    assert set(floors) == {"constant", "copied source", "dictionary", "nearest neighbour"}
+    assert floors["constant"] < floors["copied source"] < floors["dictionary"] < floors["nearest neighbour"] < 25
+    assert floors["dictionary"] > 8
+
+
+def test_one_item_is_shown_with_its_tokens(task):
+    shown = task.show("test", 3)
+    assert (shown.source, shown.reference) == ("Connection error", "Error de conexión")
+    assert "".join(shown.source_tokens).replace("▁", " ").strip() == shown.source
+    assert len(shown.source_tokens) == task.items("test").source_lengths[3]
+
+
+def test_the_checksum_moves_with_the_settings_and_nothing_else(task):
+    assert Translation().checksum == task.checksum
+    assert Translation(Translation.Config(vocabulary=2900)).checksum != task.checksum
+    assert len(bytes.fromhex(task.checksum)) == hashlib.sha256().digest_size
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        (Translation, {"pair": "es-en"}, "unknown pair 'es-en'; known: en-es, en-de"),
+        (Translation, {"pair": "spanish"}, "is not two languages"),
+        (Translation, {"words": "rare"}, "unknown words='rare'"),
+        (Translation, {"tokenizer": "bytes"}, "unknown tokenizer 'bytes'"),
+        (Translation, {"vocabulary": 4}, "vocabulary=4 is too small"),
+        (Translation, {"longest": 1}, "longest=1"),
+        (Verses, {"pair": "en-de"}, "unknown pair 'en-de'; known: en-fr, en-es"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(kind, settings, words):
+    with pytest.raises(BadInput, match=words):
+        kind(configured(kind.Config, settings, kind.name))
+
+
+def test_a_blank_sentence_is_refused(task):
+    with pytest.raises(BadInput, match="nothing to translate"):
+        task.read("  ")
+
+
+def test_the_tasks_are_found_by_name_and_their_settings_are_frozen():
+    assert load("translation") is Translation
+    assert load("verses") is Verses
+    with pytest.raises(FrozenInstanceError):
+        Translation.Config().pair = "en-de"
+
+
+def test_an_empty_answer_is_empty_text(task):
+    assert task.write([EOS]) == task.write([]) == ""
+    assert task.pieces([EOS, 7]) == ()
+    assert task.write([len(SPECIALS) + 1, EOS, 7]) == task.write([len(SPECIALS) + 1])
