@@ -18,8 +18,10 @@ LARGEST_FILE = 32 * 2**20  # bytes
 LARGEST_PICTURE = 40_000_000  # pixels, looked up in the header before anything is decoded
 
 
-def picture(path: Path, pixels: int, grey: bool = False) -> np.ndarray:
-    """The picture in a file, its middle square at (pixels, pixels, 3 or 1) uint8, transparency on black.
+def picture(path: Path, pixels: int, grey: bool = False, ground: int = 0) -> np.ndarray:
+    """The picture in a file, its middle square at (pixels, pixels, 3 or 1) uint8.
+
+    What is transparent shows `ground`, 0 for black to 255 for white.
 
     Raises BadInput when the file is missing, not a regular file, larger than 32 MiB, of more than 40
     million pixels, not PNG, JPEG, WebP, GIF or BMP, or damaged.
@@ -28,7 +30,7 @@ def picture(path: Path, pixels: int, grey: bool = False) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is doubtful about a stranger's picture shows below
-            image = _decoded(content, pixels)
+            image = _decoded(content, pixels, ground)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
     except Exception as error:  # decoders meet broken bytes in many ways; each means the same here
@@ -36,7 +38,7 @@ def picture(path: Path, pixels: int, grey: bool = False) -> np.ndarray:
     return np.asarray(image.convert("L" if grey else "RGB")).reshape(pixels, pixels, -1)
 
 
-def _decoded(content: bytes, pixels: int) -> Image.Image:
+def _decoded(content: bytes, pixels: int, ground: int) -> Image.Image:
     """The middle square of the picture, upright, `pixels` on a side."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         width, height = image.size
@@ -44,8 +46,8 @@ def _decoded(content: bytes, pixels: int) -> Image.Image:
             raise BadInput(f"{width} x {height} pixels; at most {LARGEST_PICTURE:,} are read")
         image.draft("RGB", (pixels, pixels))  # JPEG is decoded near the size wanted: many times faster
         upright = ImageOps.exif_transpose(image).convert("RGBA")
-    on_black = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
-    return ImageOps.fit(on_black, (pixels, pixels), Image.Resampling.BILINEAR)
+    behind = Image.new("RGBA", upright.size, (ground, ground, ground, 255))
+    return ImageOps.fit(Image.alpha_composite(behind, upright), (pixels, pixels), Image.Resampling.BILINEAR)
 
 
 def regular(path: Path, limit: int) -> bytes:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import lzma
 import tarfile
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
 FASHION = "dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb"
+EMOJI = "fonts-noto-color-emoji_2.042-0+deb12u1_all.deb"
+NAMES = "emoji-2.16.0-py3-none-any.whl"
 PHOTOS = {"train": 1000, "validation": 100, "test": 200}  # of each of the ten classes
+UNICODE = 15.0  # the newest emoji that this font draws
+SIDE = 32  # pixels of an emoji, 30 of them high
 
 
 def derive(downloads: Path, out: Path) -> list[Path]:
     """Writes fashion/ and emoji/ below `out` from the packages in `downloads`; gives the files written."""
-    return fashion(downloads, out / "fashion")
+    return fashion(downloads, out / "fashion") + emoji(downloads, out / "emoji")
 
 
 def fashion(downloads: Path, out: Path) -> list[Path]:
@@ -57,6 +68,60 @@ def _idx(content: bytes) -> np.ndarray:
     axes = plain[3]
     shape = np.frombuffer(plain, ">u4", axes, offset=4)
     return np.frombuffer(plain, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def emoji(downloads: Path, out: Path) -> list[Path]:
+    """Pictures (n, 32, 32, 3) uint8 on white, and for each its code points and its name.
+
+    Every fully qualified emoji up to UNICODE is drawn, in the order of the names.
+    """
+    content = package(downloads / EMOJI, "usr/share/fonts/", "usr/share/doc/")
+    with zipfile.ZipFile(downloads / NAMES) as wheel:
+        known = json.loads(wheel.read("emoji/unicode_codes/emoji.json"))
+        licence_of_names = wheel.read("emoji-2.16.0.dist-info/licenses/LICENSE.txt")
+    qualified = {e["en"].strip(":"): text for text, e in known.items() if e["status"] == 2 and e["E"] <= UNICODE}
+    names = sorted(qualified)
+    pictures = _drawn(content["usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"], [qualified[n] for n in names])
+    points = [" ".join(f"{ord(c):X}" for c in qualified[name]) for name in names]
+    rows = ["code points\tname"] + [f"{p}\t{n.replace('_', ' ')}" for p, n in zip(points, names, strict=True)]
+    out.mkdir(parents=True, exist_ok=True)
+    parts = {
+        "pictures.xz": squeeze(pictures.tobytes()),
+        "names.tsv.xz": squeeze("".join(f"{row}\n" for row in rows).encode()),
+        "LICENSE": content["usr/share/doc/fonts-noto-color-emoji/copyright"],
+        "LICENSE-names": licence_of_names,
+    }
+    for name, part in parts.items():
+        (out / name).write_bytes(part)
+    return [out / name for name in parts]
+
+
+def _drawn(content: bytes, texts: list[str]) -> np.ndarray:
+    """The bitmap of each emoji, (n, 32, 32, 3) uint8; shaping turns a sequence of code points into one glyph."""
+    import uharfbuzz
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(io.BytesIO(content))
+    shaper = uharfbuzz.Font(uharfbuzz.Face(content))
+    pictures = []
+    for text in texts:
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(text)
+        buffer.guess_segment_properties()
+        uharfbuzz.shape(shaper, buffer)
+        glyphs = [font.getGlyphName(info.codepoint) for info in buffer.glyph_infos]
+        if len(glyphs) != 1:
+            raise ValueError(f"the font draws {text!r} with {len(glyphs)} glyphs, expected one")
+        pictures.append(_small(font, glyphs[0]))
+    return np.stack(pictures)
+
+
+def _small(font: TTFont, glyph: str) -> np.ndarray:
+    """A bitmap of 136 x 128 on white, averaged down to 32 x 30 between two white rows."""
+    bitmap = Image.open(io.BytesIO(font["CBDT"].strikeData[0][glyph].imageData)).convert("RGBA")
+    white = Image.new("RGBA", bitmap.size, (255, 255, 255, 255))
+    small = Image.alpha_composite(white, bitmap).convert("RGB").resize((SIDE, SIDE - 2), Image.Resampling.BOX)
+    return np.pad(np.asarray(small), ((1, 1), (0, 0), (0, 0)), constant_values=255)
 
 
 def squeeze(content: bytes) -> bytes:
