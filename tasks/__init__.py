@@ -88,6 +88,11 @@ class Items:
     def __len__(self) -> int:
         return len(self.source_lengths)
 
+    def both_lengths(self) -> np.ndarray:
+        """One number an item (N,), in the order of target length and then of source length."""
+        source = np.asarray(self.source_lengths, dtype=np.int64)
+        return np.array([len(t) for t in self.targets]) * (source.max(initial=0) + 1) + source
+
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
@@ -151,7 +156,9 @@ class Task(ABC):
         random order, others by length. `start` skips that many batches (exact resume).
         """
         items = self.items(split)
-        for rows in order(items.source_lengths, size, seed, epoch, shuffle=split == "train")[start:]:
+        # only training may look at targets: their padding costs the most, as every place of it meets the head
+        sizes = items.both_lengths() if split == "train" else np.asarray(items.source_lengths)
+        for rows in order(sizes, size, seed, epoch, shuffle=split == "train")[start:]:
             yield collate(items, rows, self.spec)
 
 
@@ -166,10 +173,9 @@ def until_eos(tokens: Sequence[int]) -> list[int]:
     return answer
 
 
-def order(lengths: Sequence[int], size: int, seed: int, epoch: int, shuffle: bool, pool: int = 50) -> list[np.ndarray]:
+def order(by_length: np.ndarray, size: int, seed: int, epoch: int, shuffle: bool, pool: int = 50) -> list[np.ndarray]:
     """Which items each batch holds. Shuffled: sorted by length within pools of `pool` batches."""
-    rows = np.arange(len(lengths))
-    by_length = np.asarray(lengths)
+    rows = np.arange(len(by_length))
     if not shuffle:
         rows = rows[np.argsort(by_length, kind="stable")]
         return [rows[i : i + size] for i in range(0, len(rows), size)]
