@@ -12,10 +12,11 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
 Floats = NDArray[np.float64]
+Values = Sequence[float] | Floats
 LEVEL = 0.95  # share of such intervals that hold the true value
 RESAMPLES = 2000
 
@@ -35,7 +36,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def over_seeds(values: ArrayLike, level: float = LEVEL) -> Interval | None:
+def over_seeds(values: Values, level: float = LEVEL) -> Interval | None:
     """Student's t interval for the mean of one value a seed, (N,); None below two seeds (nothing to measure by)."""
     x = _finite(values)
     if len(x) < 2:
@@ -45,7 +46,7 @@ def over_seeds(values: ArrayLike, level: float = LEVEL) -> Interval | None:
     return Interval(mean - half, mean + half, "seeds", len(x))
 
 
-def difference_over_seeds(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Interval | None:
+def difference_over_seeds(first: Values, second: Values, level: float = LEVEL) -> Interval | None:
     """Welch's interval for the difference of two means of one value a seed; None below two seeds on either side."""
     a, b = _finite(first), _finite(second)
     if min(len(a), len(b)) < 2:
@@ -60,7 +61,7 @@ def difference_over_seeds(first: ArrayLike, second: ArrayLike, level: float = LE
     return Interval(gap - half, gap + half, "seeds", n)
 
 
-def over_items(scores: ArrayLike, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
+def over_items(scores: Values, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
     """Percentile bootstrap interval for the mean of one score an item, (N,); None below two items."""
     x = _finite(scores)
     if len(x) < 2:
@@ -68,7 +69,7 @@ def over_items(scores: ArrayLike, level: float = LEVEL, resamples: int = RESAMPL
     return interval(resampled_means(x, resamples, seed), len(x), level)
 
 
-def resampled_means(scores: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+def resampled_means(scores: Values, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
     """Means of `resamples` draws of N items with replacement, (resamples,).
 
     Equal N and seed draw the same items: two answerers of the same items are compared by the
@@ -78,7 +79,7 @@ def resampled_means(scores: ArrayLike, resamples: int = RESAMPLES, seed: int = 0
 
 
 def resampled(
-    statistics: ArrayLike, score: Callable[[Floats, int], float], resamples: int = RESAMPLES, seed: int = 0
+    statistics: Floats, score: Callable[[Floats, int], float], resamples: int = RESAMPLES, seed: int = 0
 ) -> Floats:
     """Scores of `resamples` draws of items whose score is a function of sums (BLEU is one).
 
@@ -92,13 +93,13 @@ def resampled(
     return np.array([score(times @ table, n) for times in drawn])
 
 
-def interval(samples: Sequence[float] | Floats, n: int, level: float = LEVEL) -> Interval:
+def interval(samples: Values, n: int, level: float = LEVEL) -> Interval:
     """The middle `level` of resampled scores, as an interval over `n` test items."""
     low, high = np.quantile(_finite(samples), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), "test items", n)
 
 
-def _finite(values: ArrayLike) -> Floats:
+def _finite(values: Values) -> Floats:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or not np.isfinite(x).all():
         raise ValueError(f"{x.size} values of shape {x.shape}; expected a row of finite numbers")

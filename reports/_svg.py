@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -17,34 +18,42 @@ LINK = "{http://www.w3.org/1999/xlink}href"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
 
 
-def svg(figure: Figure, name: str, alt: str, *, inline: bool) -> str:
-    """The figure with `alt` as its title. `inline`: for a page, in its colours; else a file of its own, on white.
+class Drawn(NamedTuple):
+    """One figure twice: for a page, in the page's colours and font; and as a file of its own, on white."""
+
+    inline: Markup
+    file: str
+
+
+def drawn(figure: Figure, name: str, alt: str) -> Drawn:
+    """The figure with `alt` as its title.
 
     `name` salts the identifiers: several figures share one page, and a clip path must not be another's.
     """
-    root = ElementTree.fromstring(_written(figure, name, inline))  # noqa: S314 - what matplotlib just wrote
+    root = ElementTree.fromstring(_written(figure, name))  # noqa: S314 - what matplotlib just wrote
     _lean(root, name)
     root.set("role", "img")
-    title = ElementTree.Element(f"{{{SVG}}}title")
+    title, paper = ElementTree.Element(f"{{{SVG}}}title"), ElementTree.Element(f"{{{SVG}}}rect")
     title.text = alt
+    paper.attrib.update(width="100%", height="100%", fill="white")
     root.insert(0, title)
-    if inline:
-        _themed(root)
+    root.insert(1, paper)
+    file = _serialised(root)
+    root.remove(paper)
+    _themed(root)
+    return Drawn(Markup(_serialised(root)), file)  # noqa: S704 - every text in it went through the serialiser
+
+
+def _serialised(root: ElementTree.Element) -> str:
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", LINK[1:].split("}")[0])
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def inlined(figure: Figure, name: str, alt: str) -> Markup:
-    """The figure for a page; safe there because every text in it went through the serialiser."""
-    return Markup(svg(figure, name, alt, inline=True))  # noqa: S704
-
-
-def _written(figure: Figure, name: str, inline: bool) -> str:
+def _written(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     with look(), mpl.rc_context({"svg.hashsalt": name}):
-        face = "none" if inline else "white"
-        figure.savefig(buffer, format="svg", facecolor=face, metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

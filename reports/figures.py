@@ -364,7 +364,7 @@ def thumbnail(uri: str | None) -> np.ndarray | None:
             if max(image.size) > LARGEST_PICTURE:  # read from the header, before any pixel is unpacked
                 return None
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
 
 

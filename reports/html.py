@@ -14,8 +14,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from reports import ReportError, figures, words
-from reports._svg import inlined, svg
-from reports.page import Drawing, Page, page
+from reports._svg import Drawn, drawn
+from reports.page import Page, page
 from reports.stored import gather
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,9 +44,10 @@ def _files(found: Page) -> dict[str, bytes]:
     sections = [section for *_, sections in found.parts for section in sections]
     drawings = [*found.drawings, *(drawing for section in sections for drawing in section.drawings)]
     shown = [sample for section in sections for sample in section.samples if sample.picture]
-    drawn = {f"figures/{d.name}.svg": svg(d.figure, d.name, words.clean(d.alt), inline=False) for d in drawings}
+    figured = {d.name: drawn(d.figure, d.name, words.clean(d.alt)) for d in drawings}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
-    text = {**drawn, "trials.csv": found.csv, "report.md": _markdown(found), "index.html": _page(found)}
+    text = {f"figures/{name}.svg": figure.file for name, figure in figured.items()}
+    text |= {"trials.csv": found.csv, "report.md": _markdown(found), "index.html": _page(found, figured)}
     return {**pictures, **{name: content.encode() for name, content in text.items()}}
 
 
@@ -59,16 +60,12 @@ def _png(uri: str | None) -> bytes:
     return buffer.getvalue()
 
 
-def _page(found: Page) -> str:
+def _page(found: Page, figured: dict[str, Drawn]) -> str:
     environment = _environment(lambda value: words.clean(value) if _plain(value) else value)
-    environment.filters["svg"] = _inline
+    environment.filters["svg"] = lambda drawing: figured[drawing.name].inline
     environment.filters["data"] = lambda text: base64.b64encode(text.encode()).decode()
     style = Markup((TEMPLATES / "style.css").read_text("utf-8"))  # noqa: S704 - ours, from beside this file
     return environment.get_template("index.html.j2").render(page=found, style=style)
-
-
-def _inline(drawing: Drawing) -> Markup:
-    return inlined(drawing.figure, drawing.name, words.clean(drawing.alt))
 
 
 def _markdown(found: Page) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -152,17 +153,17 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
     else:
-        yield name, value if isinstance(value, str) else json.dumps(value)
+        yield whole(name), _text(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _checked(result: Result) -> Result:
     """The row with every field of the type it should have; what is not is left out."""
     texts = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
-    whole: dict[str, Any] = {f: _text(getattr(result, f)) for f in texts}
-    whole |= {f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")}
+    fields: dict[str, Any] = {f: _text(getattr(result, f)) for f in texts}
+    fields |= {f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")}
     return dataclasses.replace(
         result,
-        **whole,
+        **fields,
         metrics=_numbers(result.metrics),
         signatures={k: _text(v) for k, v in _dict(result.signatures).items()},
         artifacts={k: v for k, v in _dict(result.artifacts).items() if isinstance(v, dict)},
@@ -209,7 +210,7 @@ def _grid(value: Any) -> tuple[int, int] | None:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    found = {str(k): _number(v) for k, v in _dict(value).items()}
+    found = {k: _number(v) for k, v in _dict(value).items()}
     return {k: v for k, v in found.items() if v is not None}
 
 
@@ -222,11 +223,16 @@ def _number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    return whole(value if isinstance(value, str) else "" if value is None else str(value))
+
+
+def whole(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and no file can."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def _dict(value: Any) -> dict[str, Any]:
-    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+    return {_text(k): v for k, v in value.items()} if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -10,7 +10,6 @@ from reports.stored import Stored
 from reports.tables import Line, difference
 
 OURS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
-NEAR = 0.9  # a model with this share of the best one's score is worth naming when it is far cheaper
 
 
 def verdict(task: str, found: Sequence[Line]) -> str:
@@ -83,25 +82,19 @@ def article(floor: str) -> str:
 
 
 def _cheaper(models: Sequence[Line]) -> str:
-    """The cheapest model, where it is much cheaper than the best and near it, or just the price of the best."""
+    """What the best cost, and the quickest that is worth its time: one above the floors."""
     timed = [line for line in models if line.means.get("train_seconds", 0) > 0]
     if not timed or timed[0] is not models[0]:
         return ""
-    best, price = models[0], _price(models[0])
-    cheap = min((line for line in timed if not line.below or line is best), key=_price)
-    if cheap is best:
+    best, worth = models[0], [line for line in timed if not line.below]
+    quick = min(worth or [best], key=_price)
+    took = words.duration(_price(best))
+    if quick is best or _price(best) < 1.25 * _price(quick):
         quickest = len(timed) > 1 and best is min(timed, key=_price)
-        took = words.duration(price)
-        return f"It is also the quickest to train ({took})." if quickest else f"It trained in {took}."
-    times = price / _price(cheap)
-    share = cheap.value / best.value if best.value > 0 else 0
-    if times < 1.25:
-        return f"It trained in {words.duration(price)}."
-    how = f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
-    start = f"{words.capital(words.the(cheap.name))} trained {how} times as fast"
-    took = f"{words.duration(cheap.means['train_seconds'])} against {words.duration(price)}"
-    worth = "and comes near" if share >= NEAR else f"and reaches {100 * share:.0f} % of that score"
-    return f"{start} ({took}) {worth}."
+        return f"{words.capital(words.the(best.name))} trained in {took}{', quickest of all' if quickest else ''}."
+    which = "The quickest" if quick is min(timed, key=_price) else "The quickest above the floors"
+    share = f" and reaches {100 * quick.value / best.value:.0f} % of that score" if best.value > 0 else ""
+    return f"{which}, {words.the(quick.name)}, trained in {words.duration(_price(quick))} against {took}{share}."
 
 
 def _price(line: Line) -> float:

@@ -69,10 +69,17 @@ class Line:
     def interval(self) -> Interval | None:
         """95 % interval: over seeds from two on, over test items where there is one seed."""
         if len(self.rows) > 1:
-            return statistics.over_seeds(self.values)
+            return _possible(statistics.over_seeds(self.values), self.metric)
         if self.resamples is None:
             return None
         return statistics.interval(self.resamples, len(self.rows[0].answers))
+
+
+def _possible(span: Interval | None, metric: str) -> Interval | None:
+    """The interval without values that no score can have: Student's t does not know where a scale ends."""
+    if span is None or metric not in words.SCALE_OF_100:
+        return span
+    return dataclasses.replace(span, low=max(span.low, 0.0), high=min(span.high, 100.0))
 
 
 def _resampled_bleu(row: Row, value: float) -> statistics.Floats | None:

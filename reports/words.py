@@ -34,6 +34,7 @@ METRICS = {
     "validation_loss": "validation loss",
 }
 PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming"}  # the others have no unit
+SCALE_OF_100 = {*PERCENT, "bleu", "chrf"}
 HELD_OUT = "_held_out"
 KIND = "kind_"
 LANGUAGES = {

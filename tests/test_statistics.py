@@ -24,7 +24,7 @@ def test_the_difference_over_seeds_is_scipys_welch_interval():
     theirs = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     assert ours is not None
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
-    assert statistics.difference_over_seeds([1, 1], [3, 3]) == statistics.Interval(-2, -2, "seeds", 2)
+    assert statistics.difference_over_seeds([1.0, 1.0], [3.0, 3.0]) == statistics.Interval(-2.0, -2.0, "seeds", 2)
     assert statistics.difference_over_seeds(a, [1.0]) is None
 
 
@@ -68,7 +68,7 @@ def test_an_interval_of_a_difference_settles_its_sign_only_when_zero_lies_outsid
     assert not statistics.Interval(-0.1, 0.4, "seeds", 3).settles
 
 
-@pytest.mark.parametrize("bad", [[1.0, float("nan")], [[1.0], [2.0]]])
+@pytest.mark.parametrize("bad", [[1.0, float("nan")], np.ones((2, 1))])
 def test_values_that_are_no_row_of_numbers_are_refused(bad):
     with pytest.raises(ValueError, match="expected a row of finite numbers"):
         statistics.over_items(bad)
