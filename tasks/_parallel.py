@@ -33,7 +33,7 @@ class Parallel(Task):
         """Settings of a translation."""
 
         pair: str = ""  # source and target language, such as en-es
-        tokenizer: Kind = "bpe"  # or word, or character
+        tokenizer: str = "bpe"  # or word, or character
         vocabulary: int = 3000  # most tokens, specials included; of both languages together if joint
         joint: bool = True  # one vocabulary for both languages
         lower: bool = False  # everything in lower case, references too
@@ -43,7 +43,6 @@ class Parallel(Task):
 
     def build(self, config: Any, texts: dict[Split, Pairs]) -> None:
         """Learns the vocabularies from the training split, turns every text into tokens once. Raises BadInput."""
-        _check(config, self.name)
         self.config = config
         self.texts = {split: _lowered(pairs) if config.lower else pairs for split, pairs in texts.items()}
         self.checksum = digest(*(text for split in SPLITS for side in self.texts[split] for text in side), config)
@@ -146,7 +145,7 @@ def languages(pair: str, name: str) -> tuple[str, str]:
     return source, target
 
 
-def _check(config: Any, name: str) -> None:
+def check(config: Any, name: str) -> None:
     """Raises BadInput for a value outside its range."""
     if config.tokenizer not in get_args(Kind):
         raise BadInput(f"{name}: unknown tokenizer {config.tokenizer!r}; known: {', '.join(get_args(Kind))}")

@@ -41,7 +41,7 @@ class Sentiment(Task):
         """Settings of the task."""
 
         test: str = "reviews"  # or amazon, nyt, tweets: trained on films, asked about others; own data: which test file
-        tokenizer: Kind = "bpe"  # or word, or character
+        tokenizer: str = "bpe"  # or word, or character
         vocabulary: int = 4000  # most tokens, specials included
         lower: bool = True  # everything in lower case
         longest: int = 80  # tokens; longer texts are left out of training, cut elsewhere
@@ -55,9 +55,7 @@ class Sentiment(Task):
             self._texts = labelled(Path(data), "" if self.config.test == "reviews" else self.config.test)
         self.labels = sorted(set(self._texts["train"][1]))
         self.checksum = digest(*(text for split in SPLITS for side in self._texts[split] for text in side), self.config)
-        self.text = Text.learn(
-            self._texts["train"][0], self.config.tokenizer, self.config.vocabulary, lower=self.config.lower
-        )
+        self.text = self._vocabulary(self.config)
         self.cut = dict.fromkeys(SPLITS, 0)  # sources cut to Config.longest tokens
         before = len(self._texts["train"][0])
         self._items = {split: self._tokens(split) for split in SPLITS}
@@ -65,6 +63,9 @@ class Sentiment(Task):
         self.spec = Spec(
             source="tokens", source_size=self.text.size, target_size=len(SPECIALS) + len(self.labels), max_target=1
         )
+
+    def _vocabulary(self, config: Any) -> Text:
+        return Text.learn(self._texts["train"][0], config.tokenizer, config.vocabulary, lower=config.lower)
 
     def _tokens(self, split: Split) -> Items:
         texts, labels = self._texts[split]

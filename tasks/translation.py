@@ -12,7 +12,7 @@ from typing import Any
 from tasks import SPLITS, BadInput, Split
 from tasks._files import rows
 from tasks._folder import Pairs, parallel
-from tasks._parallel import Parallel, languages
+from tasks._parallel import Parallel, check, languages
 
 VENDORED = ("en-es", "en-de")
 COMMON = 4  # times that each word of a pair occurs in training, at least
@@ -42,6 +42,7 @@ class Translation(Parallel):
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         config = config or self.Config()
+        check(config, self.name)
         source, target = languages(config.pair, self.name)
         if data is not None:
             self.build(config, parallel(Path(data), (source, target), config.test))

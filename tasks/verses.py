@@ -9,7 +9,7 @@ from typing import Any
 from tasks import SPLITS, BadInput, Split
 from tasks._files import rows, text
 from tasks._folder import Pairs
-from tasks._parallel import Parallel
+from tasks._parallel import Parallel, check
 
 PAIRS = ("en-fr", "en-es")
 
@@ -35,6 +35,7 @@ class Verses(Parallel):
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         config = config or self.Config()
+        check(config, self.name)
         if data is not None:
             raise BadInput("verses takes no data of your own; parallel text is for the task translation")
         if config.pair not in PAIRS:

@@ -26,7 +26,7 @@ def task():
 
 def test_common_words_are_counted_on_each_side_of_training_alone():
     kept = common(SMALL, least=3)
-    assert kept["train"] == (["Turn it on", "Turn it", "it is on"], ["An", "An", "an"][:3]) or kept["train"]
+    assert kept["train"] == (["Turn it on", "Turn it"], ["An", "An"])  # "is", "Aus" and "das" are rare
     assert kept["validation"] == (["turn it"], ["AN"])  # "off" occurs once in training
     assert kept["test"] == (["it, it!"], ["an"])  # "now" never does, marks do not count
 
@@ -64,7 +64,7 @@ def test_the_vocabulary_is_learned_from_training_alone(task):
 
 @pytest.mark.parametrize("tokenizer", ["word", "character"])
 def test_other_tokenizers_write_what_they_read(tokenizer):
-    task = Translation(Translation.Config(tokenizer=tokenizer, vocabulary=6000, longest=200))
+    task = Translation(Translation.Config(tokenizer=tokenizer, pair="en-de", vocabulary=6000, longest=200))
     target, reference = task.items("train").targets[7].tolist(), task.sentences("train")[1][7]
     assert "".join(task.write(target).split()) == "".join(reference.split())
     assert len(task.pieces(target)) == len(target) - 1
@@ -111,7 +111,7 @@ def test_what_follows_the_end_is_not_scored(task):
 
 
 def test_lower_case_is_in_texts_references_and_signature():
-    task = Translation(Translation.Config(lower=True))
+    task = Translation(Translation.Config(pair="en-de", lower=True, vocabulary=900))
     assert task.show("test", 3).reference == task.show("test", 3).reference.lower()
     np.testing.assert_array_equal(task.read("TURN it On"), task.read("turn it on"))
     scores = task.score([target.tolist() for target in task.items("test").targets], "test")
@@ -134,8 +134,8 @@ def test_one_item_is_shown_with_its_tokens(task):
 
 
 def test_the_checksum_moves_with_the_settings_and_nothing_else(task):
-    assert Translation().checksum == task.checksum
-    assert Translation(Translation.Config(vocabulary=2900)).checksum != task.checksum
+    config = Translation.Config(pair="en-de", vocabulary=200)
+    assert Translation(config).checksum == Translation(config).checksum != task.checksum
     assert len(bytes.fromhex(task.checksum)) == hashlib.sha256().digest_size
 
 
