@@ -100,7 +100,8 @@ def caption_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]
 
 def _several(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> TextScores:
     """As text_scores, against any number of references an item."""
-    bleu, chrf, sentence = BLEU(tokenize="13a"), CHRF(), BLEU(tokenize="13a", effective_order=True)
+    # force: captions that end with " ." are no mistake here
+    bleu, chrf, sentence = BLEU(tokenize="13a", force=True), CHRF(), BLEU(tokenize="13a", effective_order=True)
     most = max(len(captions) for captions in references)
     # sacrebleu reads the k-th references of all items together; None says that an item has no more
     streams: Any = [[c[k] if k < len(c) else None for c in references] for k in range(most)]

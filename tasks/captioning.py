@@ -31,18 +31,20 @@ CIDEr-D). With `--data captioning=DIR`, one's own pictures and captions: see `ta
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tasks import EOS, SPECIALS, BadInput, Items, Scores, Shown, Spec, Split, Task, until_eos
+from tasks import EOS, SPECIALS, SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task, until_eos
 from tasks import _files as files
 from tasks import _scenes as scenes
 from tasks._caption_score import caption_scores
-from tasks._pictures import picture
+from tasks._pictures import Captioned, captioned, picture
+from tasks._text import Text
+from tasks.floors import most_frequent, nearest_vectors
 
 GRID = (scenes.SIDE, scenes.SIDE)
 SIZE = scenes.SIDE * scenes.PIXELS  # pixels along one side of a scene
@@ -60,16 +62,22 @@ class Captioning(Task):
 
     @dataclasses.dataclass(frozen=True)
     class Config:
-        """Settings of the scenes."""
+        """Settings of the scenes, and of pictures of one's own."""
 
         scenes: int = 10000  # for training
-        global_vector: bool = False  # the whole scene as one vector (S = 1) instead of nine patches
+        global_vector: bool = False  # the whole picture as one vector (S = 1) instead of a grid of patches
+        pixels: int = 96  # along one side of a picture of one's own
+        patch: int = 16  # pixels along one side of its patches
+        vocabulary: int = 2000  # most byte-pair pieces of captions of one's own, specials included
+        longest: int = 40  # pieces; longer captions of one's own are cut
+
+    def __new__(cls, config: Any = None, data: Path | None = None) -> Captioning:
+        """Scenes, or OwnCaptions where there is a folder `data`."""
+        return super().__new__(OwnCaptions if data is not None else cls)
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         """Draws the scenes; about 0.2 ms each. Raises BadInput on damaged data or an impossible setting."""
         self.config: Captioning.Config = config or self.Config()
-        if data is not None:
-            raise BadInput("captioning reads no own data yet")
         if not 1 <= self.config.scenes <= 1_000_000:
             raise BadInput(f"captioning: scenes={self.config.scenes} is not between 1 and 1,000,000")
         self.numbers: dict[Split, int] = {"train": self.config.scenes, "validation": 800, "test": 1000}
@@ -130,12 +138,13 @@ class Captioning(Task):
         `patchwise`: each cell named alone by ridge regression on its pixels, then put into the grammar's words.
         """
         composed, train = self.composed(split), self.composed("train")
-        commonest = Counter(map(tuple, train.sentences)).most_common(1)[0][0]
+        commonest = most_frequent([tuple(sentence) for sentence in train.sentences])
+        nearest = nearest_vectors(_stacked(train, NEAREST), _stacked(composed, len(composed)))
         weights = _ridge(train.photos)
         named = [scenes.placed(_named(composed.patches(i), weights)) for i in range(len(composed))]
         sentences: dict[str, list[Sequence[str]]] = {
             "constant": [commonest] * len(composed),
-            "nearest": [train.sentences[i] for i in _nearest(composed, train)],
+            "nearest": [train.sentences[i] for i in nearest],
             "patchwise": [[word for word, _ in scenes.describe(items)] for items in named],
         }
         return {floor: self.score([_tokens(s).tolist() for s in said], split) for floor, said in sentences.items()}
@@ -232,18 +241,9 @@ def _signatures(totals: dict[str, float]) -> dict[str, str]:
     return said | {f"{m}_held_out": f"{m}|{only}" for m in ("exact", *said) if f"{m}_held_out" in totals}
 
 
-def _nearest(asked: Composed, train: Composed) -> list[int]:
-    """For each scene the training scene, of the first NEAREST, at the smallest angle."""
-    known = _stacked(train, min(NEAREST, len(train)))
-    wanted = _stacked(asked, len(asked))
-    return [int(row) for row in np.argmax(wanted @ known.T, axis=1)]
-
-
 def _stacked(composed: Composed, number: int) -> np.ndarray:
-    """Scenes as rows of length one, (number, 7056)."""
-    rows = np.stack([composed.patches(i).ravel() for i in range(number)])
-    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+    """The first scenes as rows (number, 7056)."""
+    return np.stack([composed.patches(i).ravel() for i in range(min(number, len(composed)))])
 
 
 def _ridge(photos: np.ndarray, strength: float = 10.0) -> np.ndarray:
@@ -260,6 +260,125 @@ def _named(patches: np.ndarray, weights: np.ndarray) -> scenes.Scene:
     """The scene that ridge regression sees; a black patch is an empty cell."""
     kinds = np.argmax(patches @ weights[:-1] + weights[-1], axis=1)
     return scenes.Scene(tuple(np.where(patches.any(axis=1), kinds, scenes.EMPTY).tolist()), (0,) * scenes.CELLS)
+
+
+class OwnCaptions(Captioning):
+    """Pictures and captions from a folder, see `tasks._pictures.captioned`; each caption is one training item.
+
+    Sources are pictures cut into a grid of colour patches; targets are byte-pair pieces in lower case.
+    Validation and test hold one item a picture, scored against all its captions.
+    """
+
+    main = "cider"  # made for several captions a picture: agreement counts by how telling the words are
+
+    def __init__(self, config: Any = None, data: Path | None = None) -> None:
+        """Reads every picture, about 3 ms each. Raises BadInput on any fault of the folder or an impossible setting."""
+        c: Captioning.Config = config or self.Config()
+        self.config = c
+        if data is None:
+            raise BadInput("captions of one's own need a folder: captioning=DIR")
+        if not (0 < c.patch <= c.pixels <= 1024 and c.pixels % c.patch == 0):
+            raise BadInput(f"captioning: pixels={c.pixels} and patch={c.patch} must be whole patches, 1 to 1024 pixels")
+        if not 50 <= c.vocabulary <= 50_000 or not 1 <= c.longest <= 1000:
+            raise BadInput(
+                f"captioning: expected vocabulary from 50 to 50,000 and longest from 1 to 1,000, "
+                f"got {c.vocabulary} and {c.longest}"
+            )
+        every = captioned(Path(data), c.pixels)
+        self.own = {split: [one for one in every if one.split == split] for split in SPLITS}
+        self.text = Text.learn((s for one in self.own["train"] for s in one.captions), "bpe", c.vocabulary, lower=True)
+        self._items = {split: self._tokens(split) for split in SPLITS}
+        side = c.pixels if c.global_vector else c.patch
+        self.spec = Spec(
+            source="vectors",
+            source_size=3 * side * side,
+            target_size=self.text.size,
+            max_target=c.longest + 1,
+            patch_shape=(3, side, side),
+            grid=None if c.global_vector else (c.pixels // side, c.pixels // side),
+        )
+        pictures = [hashlib.sha256(one.picture.tobytes()).hexdigest() for one in every]
+        self.checksum = files.digest("own captions", pictures, [(one.captions, one.split) for one in every], c)
+
+    def _tokens(self, split: Split) -> Items:
+        """One item a caption in training, one a picture elsewhere; longer captions are cut."""
+        chosen = [(i, s) for i, one in enumerate(self.own[split]) for s in one.captions[: self._said(split)]]
+        targets = self.text.encode_all([s for _, s in chosen], eos=False)
+        cut_off = [np.append(target[: self.config.longest], EOS).astype(np.int32) for target in targets]
+        patches = Patches(self.own[split], [i for i, _ in chosen], 1 if self.config.global_vector else self._side())
+        return Items(patches, cut_off, [patches.side**2] * len(chosen))
+
+    def _side(self) -> int:
+        return self.config.pixels // self.config.patch
+
+    def _said(self, split: Split) -> int | None:
+        return None if split == "train" else 1
+
+    def items(self, split: Split) -> Items:
+        """Pictures are cut when asked for."""
+        return self._items[split]
+
+    def references(self, split: Split) -> list[list[str]]:
+        """All captions of each item's picture, in lower case."""
+        said = [[" ".join(s.lower().split()) for s in one.captions] for one in self.own[split]]
+        return [said[i] for i in self._rows(split)]
+
+    def _rows(self, split: Split) -> list[int]:
+        """Which picture each item shows."""
+        return [i for i, one in enumerate(self.own[split]) for _ in one.captions[: self._said(split)]]
+
+    def score(self, answers: Sequence[Sequence[int]], split: Split) -> Scores:
+        """CIDEr-D, BLEU, chrF, exact against all captions of each picture."""
+        totals, items, signatures = caption_scores([self.write(a) for a in answers], self.references(split))
+        return Scores(totals, self.main, items, signatures)
+
+    def floors(self, split: Split) -> dict[str, Scores]:
+        """`constant`: the commonest training caption. `nearest`: one of the training picture at the smallest angle."""
+        train, rows = self._items["train"].targets, self._rows("train")
+        first = [rows.index(i) for i in range(len(self.own["train"]))]
+        known, asked = (np.stack([one.picture.ravel() for one in self.own[part]]) for part in ("train", split))
+        nearest = nearest_vectors(known - known.mean(axis=0), asked - known.mean(axis=0))
+        constant = most_frequent([tuple(target.tolist()) for target in train])
+        return {
+            "constant": self.score([constant] * len(self._items[split]), split),
+            "nearest": self.score([train[first[nearest[i]]].tolist() for i in self._rows(split)], split),
+        }
+
+    def alignment(self, split: Split, item: int) -> list[set[int]]:
+        """Nobody said which part of a photograph a word speaks of. Raises BadInput."""
+        raise BadInput("captions of one's own come without the places that their words speak of")
+
+    def show(self, split: Split, item: int) -> Shown:
+        """The picture as the model sees it, and its first caption."""
+        one = self.own[split][self._rows(split)[item]]
+        return Shown(None, one.picture, self.references(split)[item][0])
+
+    def read(self, query: str) -> np.ndarray:
+        """The middle square of a picture file. Raises BadInput (see `picture`)."""
+        side = 1 if self.config.global_vector else self._side()
+        return scenes.cut(picture(Path(query), self.config.pixels), side, side)
+
+    def write(self, tokens: Sequence[int]) -> str:
+        """A caption. Tokens from EOS on are left out."""
+        return self.text.decode(tokens)
+
+    def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:
+        """Byte-pair pieces up to EOS."""
+        return self.text.pieces(tokens)
+
+
+class Patches(Sequence[np.ndarray]):
+    """Pictures as patches, cut each time they are asked for: several items share one picture."""
+
+    def __init__(self, own: Sequence[Captioned], rows: Sequence[int], side: int) -> None:
+        self.own, self.rows, self.side = own, rows, side  # side: patches in a row and in a column
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, item: Any) -> Any:
+        """Source `item`, (side * side, 3 * h * w) float32 from 0 to 1."""
+        return scenes.cut(self.own[self.rows[item]].picture, self.side, self.side)
 
 
 TASK = Captioning
