@@ -123,7 +123,7 @@ def _alone(trial: Trial, key: str, value: str, text: str) -> Trial:
     if key == "precision":
         return dataclasses.replace(trial, precision=value)
     try:
-        number = float(value) if key == "seconds" else int(value)
+        number: Any = float(value) if key == "seconds" else int(value)
     except ValueError:
         raise UsageError(f"--set {text}: {value!r} is not a number") from None
     if not 0 < number < 1e12:

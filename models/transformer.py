@@ -45,6 +45,9 @@ class Transformer(Model):
         self.dropout = Dropout(c.dropout)
         self.head = self.door.head(spec, c.width)
 
+    def _decoder(self) -> list[Block]:
+        return [block for block in self.decoder if isinstance(block, Block)]
+
     def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
         """Keys and values of the source for every decoder layer, and empty caches for `room` tokens."""
         x = self.door.read(source)
@@ -53,7 +56,7 @@ class Transformer(Model):
         for block in self.encoder:
             x = block(x, inside)
         x = self.read_norm(x)
-        across = tuple(block.across.keys_values(x) for block in self.decoder)
+        across = tuple(block.over(x) for block in self._decoder())
         return State({"across": across, "inside": inside}, {"cache": None, "position": 0, "room": room})
 
     def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
@@ -61,9 +64,9 @@ class Transformer(Model):
         at, room = state.carry["position"], state.carry["room"]
         x = self.door.write(token)[:, None]  # (B, 1, D)
         x = self.dropout(x + positions(at + 1, x.shape[2], x.device, x.dtype)[at:])
-        cache = state.carry["cache"] or tuple(block.itself.cache(len(x), room, x) for block in self.decoder)
+        cache = state.carry["cache"] or tuple(block.itself.cache(len(x), room, x) for block in self._decoder())
         attention = None
-        for block, old, across in zip(self.decoder, cache, state.memory["across"], strict=True):
+        for block, old, across in zip(self._decoder(), cache, state.memory["across"], strict=True):
             x, attention = block.advance(x, old, at, across, state.memory["inside"], self._watching)
         carry = {"cache": cache, "position": at + 1, "room": room}
         return self.write_norm(x)[:, 0], State(state.memory, carry, attention)
@@ -74,7 +77,7 @@ class Transformer(Model):
         state = self.encode(batch.source, batch.source_length, inputs.shape[1])
         x = self.door.write(inputs)
         x = self.dropout(x + positions(x.shape[1], x.shape[2], x.device, x.dtype))
-        for block, across in zip(self.decoder, state.memory["across"], strict=True):
+        for block, across in zip(self._decoder(), state.memory["across"], strict=True):
             x = block(x, None, across, state.memory["inside"])
         features: Tensor = self.write_norm(x)
         return features
@@ -106,6 +109,11 @@ class Block(nn.Module):
             attend = self.across
             x = self._add(x, 1, lambda y: attend(y, across, source_inside))
         return self._add(x, -1, self._feed)
+
+    def over(self, x: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
+        """Keys and values of what was read, for a decoder's attention across."""
+        assert self.across is not None
+        return self.across.keys_values(x)
 
     def advance(
         self,

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ def _from_file(path: Path, what: str) -> Any:
     if not path.is_file():
         raise BadInput(f"{what} file {path} does not exist")
     specification = importlib.util.spec_from_file_location(f"seqbench_own_{path.stem}", path)
-    assert specification is not None and specification.loader is not None  # a .py file always has both
+    assert specification is not None  # a .py file always has a specification,
+    assert specification.loader is not None  # and a loader
     module = importlib.util.module_from_spec(specification)
     sys.modules[module.__name__] = module
     try:
@@ -69,12 +70,15 @@ def configured(kind: type, settings: Mapping[str, Any], of: str) -> Any:
             known = ", ".join(sorted(fields)) or "none"
             raise BadInput(f"{of} has no setting {name!r}; it has: {known}")
     values = {name: _coerce(value, fields[name], of) for name, value in settings.items()}
+    for name, hint in get_type_hints(kind).items():
+        if name in values and get_origin(hint) is Literal and values[name] not in get_args(hint):
+            raise BadInput(f"{of}: {name}={values[name]!r} is none of: {', '.join(map(str, get_args(hint)))}")
     return kind(**values)
 
 
 def _coerce(value: Any, field: dataclasses.Field[Any], of: str) -> Any:
     """Text from a command line as the type of the field's default."""
-    default = field.default
+    default: Any = field.default
     kind = type(default)
     problem = BadInput(f"{of}: {field.name}={value!r} is not a value of type {kind.__name__}, such as {default!r}")
     try:

@@ -51,7 +51,7 @@ class Gradient(Rule):
         with torch.autocast(kind, self.precision, enabled=self.precision != torch.float32):
             loss: Tensor = self.taught(batch)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
         self.optimiser.step()
         self.done += 1

@@ -58,5 +58,7 @@ def built(trial: Trial, device: torch.device) -> Model:
 
 def config(configured: Task | Model) -> dict[str, Any]:
     """A configuration as plain values."""
-    chosen: Any = configured.config
-    return dataclasses.asdict(chosen) if dataclasses.is_dataclass(chosen) else {}  # type: ignore[arg-type]
+    chosen: Any = getattr(configured, "config", None)
+    if not dataclasses.is_dataclass(chosen) or isinstance(chosen, type):
+        return {}
+    return dataclasses.asdict(chosen)

@@ -1,0 +1,43 @@
+# Everything runs in a virtual environment of its own; make test PYTHON=python3.12 chooses another Python.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= runs/quick
+BIN := $(VENV)/bin
+
+.PHONY: help install bench test lint types arrows pytest multi30k clean
+
+help:            ## this list
+	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:.*## */  /'
+
+install: $(VENV)/.installed  ## a virtual environment with everything, versions as in constraints.txt
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	touch $@
+
+bench: install  ## train five models on three tasks (20 minutes on two cores) and write the report
+	$(BIN)/seqbench run quick --out $(OUT); status=$$?; \
+	$(BIN)/seqbench report $(OUT) --out $(OUT)/report && exit $$status
+
+test: lint types arrows pytest  ## style, types, architecture and tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+arrows: install
+	$(BIN)/lint-imports
+
+pytest: install
+	$(BIN)/python -m pytest -q
+
+multi30k: install  ## five models on Multi30k German to English: make multi30k DATA=folder
+	$(BIN)/seqbench run multi30k --data translation=$(DATA) --out runs/multi30k
+	$(BIN)/seqbench report runs/multi30k --out runs/multi30k/report
+
+clean:           ## removes the virtual environment and caches; results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache
