@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from bench.statistics import Interval
 from reports import figures, samples, summary, tables, words
 from reports.samples import Sample
-from reports.stored import Attention, Row, Stored, settings
+from reports.stored import Attention, Row, Stored, described
 from reports.tables import Line
 
 MARKS = {"s": "■", "o": "●", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "p": "⬟", "h": "⬢"}
@@ -435,7 +435,7 @@ def _failures(stored: Stored) -> Section | None:
     """Trials without a number, and artifacts that could not be read; a failure is a row and is shown as one."""
     rows = tuple(
         (
-            Cell(words.model(r.model) if r.probe == "quality" else words.clean(r.model)),
+            Cell(words.model(r.model) if r.probe == "quality" else words.floor(r.model)),
             Cell(words.task(r.task)),
             Cell(str(r.seed)),
             Cell(KINDS_OF_TRIAL.get(r.status, r.status)),
@@ -481,10 +481,17 @@ def _environment(stored: Stored, most: int = 4) -> tuple[tuple[Cell, ...], ...]:
     values: dict[str, dict[str, None]] = {}
     for row in stored.rows:
         for key, value in row.result.environment.items():
-            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            said = _spoken(value)
             values.setdefault(key, {})[words.clean(said)] = None
     shown = {key: [*found][:most] + (["…"] if len(found) > most else []) for key, found in values.items()}
     return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in shown.items())
+
+
+def _spoken(value: Any) -> str:
+    """A stored value in words: a table of versions as "torch 2.11.0, numpy 2.4.6"."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spoken(inner)}" for key, inner in value.items())
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
@@ -492,13 +499,13 @@ def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
         (words.task(row.result.task), words.metric(name), signature)
         for row in stored.rows
         for name, signature in row.result.signatures.items()
+        if not name.startswith(words.KIND)  # said once, by naming
     )
     return tuple(tuple(Cell(text) for text in entry) for entry in found)
 
 
 def _settings(row: Row) -> str:
-    told = {k: v for k, v in settings(row.result).items() if k != "device"}
-    return ", ".join(f"{key}={value}" for key, value in told.items())
+    return ", ".join(f"{key}={value}" for key, value in described(row.result).items())
 
 
 def spreadsheet(stored: Stored) -> str:

@@ -16,6 +16,7 @@ from bench.record import RecordError, Result
 from reports import ReportError
 
 PROBES = ("quality", "floor")
+APART = ": "  # between a task and the settings by which it is told apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,9 +102,11 @@ class Stored:
     @property
     def tasks(self) -> tuple[str, ...]:
         """Tasks in the order in which people think of them, others by name."""
-        known = ["translation", "sentiment", "captioning"]
-        found = {r.result.task for r in self.rows}
-        return (*(t for t in known if t in found), *sorted(found - {*known}))
+        known = {task: place for place, task in enumerate(("translation", "sentiment", "captioning"))}
+        done = {r.result.task for r in (*self.quality, *self.floors)}
+        bases = {base(task) for task in done}
+        found = done | {r.result.task for r in self.unfinished if base(r.result.task) not in bases}
+        return tuple(sorted(found, key=lambda task: (known.get(base(task), len(known)), task)))
 
 
 def gather(runs: Sequence[Path]) -> Stored:
@@ -119,11 +122,36 @@ def gather(runs: Sequence[Path]) -> Stored:
                 other += 1
                 continue
             total += 1
+            if result.status == "ok":  # what failed before and was repeated is no failure any more
+                latest.pop(_asked(result), None)
+            latest.pop(_identity(result), None)  # so that the rows stay in the order of their writing
             latest[_identity(result)] = Row(run, result)
     if not latest:
         where = ", ".join(str(run) for run in runs) or "no folder given"
         raise ReportError(f"no results to report in {where}: run a suite first, then name its folder")
-    return Stored(tuple(latest.values()), torn, total - len(latest), other)
+    return Stored(_parted(tuple(latest.values())), torn, total - len(latest), other)
+
+
+def _parted(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """A task that was run with several settings (two pairs of languages) becomes as many tasks, told apart by name."""
+    told: dict[str, dict[Row, dict[str, str]]] = {}
+    for row in rows:
+        if row.result.status == "ok" and isinstance(row.result.config.get("task"), dict):
+            told.setdefault(row.result.task, {})[row] = dict(_flat(row.result.config["task"]))
+    names: dict[Row, str] = {}
+    for task, settled in told.items():
+        keys = dict.fromkeys(key for flat in settled.values() for key in flat)
+        differing = [key for key in keys if len({flat.get(key) for flat in settled.values()}) > 1]
+        for row, flat in settled.items() if differing else ():
+            names[row] = f"{task}{APART}{', '.join(f'{key} {flat.get(key)}' for key in differing)}"
+    return tuple(
+        Row(row.run, dataclasses.replace(row.result, task=names[row])) if row in names else row for row in rows
+    )
+
+
+def base(task: str) -> str:
+    """The task's own name, without the settings that tell it from itself."""
+    return task.split(APART, 1)[0]
 
 
 def scored(row: Row) -> bool:
@@ -132,20 +160,39 @@ def scored(row: Row) -> bool:
 
 
 def settings(result: Result) -> dict[str, str]:
-    """What a trial was told, flat; what it happened to use and its seed are left out."""
+    """What a trial was told, flat: its seed, what it chose itself and what it happened to use are left out."""
+    config, asked = dict(result.config), result.config.get("asked")
+    if isinstance(asked, dict) and isinstance(config.get("learning"), dict):
+        # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
+        config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
     allowed = {k: v for k, v in result.budget.items() if k != "used"}
-    if "seconds" in allowed:  # its number of updates then follows from the machine
+    if allowed.get("seconds") is not None:  # its number of updates then follows from the machine
         allowed = {"seconds": allowed["seconds"]}
-    told = {**result.config, "budget": allowed, "device": result.environment.get("device", "")}
+    told = {**config, "budget": allowed, "device": result.environment.get("device", "")}
+    told.pop("asked", None)
     return {k: v for k, v in _flat(told) if k.rsplit(".", 1)[-1] != "seed"}
+
+
+def described(result: Result) -> dict[str, str]:
+    """Every setting of a trial as it ran, flat, defaults and choices included."""
+    allowed = {k: v for k, v in result.budget.items() if k != "used"}
+    told = {**{k: v for k, v in result.config.items() if k != "asked"}, "budget": allowed}
+    return {k: v for k, v in _flat(told) if v != "null"}
 
 
 def _identity(result: Result) -> str:
     if result.probe == "floor":
-        return json.dumps(["floor", result.task, result.model])
+        return json.dumps(["floor", result.task, result.model, result.config.get("task")], sort_keys=True)
     if result.id:
         return result.id
+    if result.command:
+        return _asked(result)
     return json.dumps([result.probe, result.task, result.model, result.seed, settings(result)], sort_keys=True)
+
+
+def _asked(result: Result) -> str:
+    """Names what was asked for; a trial that died before it had an identity has nothing else."""
+    return json.dumps([result.probe, result.command, result.environment.get("device")])
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -103,7 +103,7 @@ def difference(better: Line, worse: Line) -> Interval | None:
 def lines(stored: Stored, task: str) -> list[Line]:
     """Models of a task from best to worst, then its floors from best to worst."""
     floors = [
-        Line("floor", task, r.result.model, words.clean(r.result.model)[:48], (r,))
+        Line("floor", task, r.result.model, words.floor(r.result.model), (r,))
         for r in stored.floors
         if r.result.task == task
     ]

@@ -15,6 +15,7 @@ MODELS = {
     "bahdanau": "Bahdanau attention",
     "transformer": "transformer",
 }
+FLOORS = {"nearest": "nearest neighbour", "copy": "copied source", "bag": "bag of words"}
 TASKS = {
     "translation": "Translation",
     "sentiment": "Sentiment",
@@ -69,6 +70,11 @@ def model(name: str) -> str:
     return MODELS.get(name, clean(name)[:48] or "nameless")
 
 
+def floor(name: str) -> str:
+    """A floor's name."""
+    return FLOORS.get(name, clean(name)[:48].replace("_", " ") or "nameless")
+
+
 def the(name: str) -> str:
     """A model as named in a sentence: "the transformer", but "Bahdanau attention"."""
     return f"the {name}" if name.startswith(("vanilla", "LSTM", "GRU", "echo-state", "transformer")) else name
@@ -76,8 +82,9 @@ def the(name: str) -> str:
 
 def task(name: str) -> str:
     """A task's name as a heading."""
-    plain = clean(name)[:48].replace("_", " ").strip() or "nameless"
-    return TASKS.get(name, plain[:1].upper() + plain[1:])
+    own, colon, apart = name.partition(": ")
+    plain = clean(own)[:48].replace("_", " ").strip() or "nameless"
+    return TASKS.get(own, plain[:1].upper() + plain[1:]) + colon + clean(apart)[:48]
 
 
 def direction(settings: dict[str, Any]) -> str:

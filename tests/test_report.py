@@ -510,6 +510,37 @@ def test_two_configurations_of_one_model_are_two_lines_told_apart(tmp_path):
     assert names == {"LSTM (hidden 128)", "LSTM (hidden 256)"}
 
 
+def test_seeds_that_chose_unlike_ridge_strengths_are_one_line(tmp_path):
+    for seed, strength in enumerate((1e-4, 1e-2)):
+        learning = {"rule": "ridge", "precision": "float32", "ridge": strength}
+        asked = {"learning": {}, "seed": seed, "suite": "quick"}
+        trial(tmp_path / "run", "lstm", "sentiment", seed, config={"learning": learning, "asked": asked})
+    assert [len(line.rows) for line in tables.lines(gather([tmp_path / "run"]), "sentiment")] == [2]
+
+
+def test_a_failure_that_was_repeated_with_success_is_no_failure_any_more(tmp_path):
+    failure(tmp_path / "run", "lstm", "sentiment")
+    lost = Result("quality", "lstm", "sentiment", 0, "failed", {}, command="again", environment={"device": "cpu"})
+    append(tmp_path / "run", lost)
+    trial(tmp_path / "run", "lstm", "sentiment", command="again")
+    assert [row.result.id for row in gather([tmp_path / "run"]).unfinished] == ["f-lstm-sentiment"]
+
+
+def test_one_task_in_two_settings_is_two_tasks(tmp_path):
+    for pair, value in (("en-es", 31.0), ("en-de", 21.0)):
+        trial(tmp_path / "run", "lstm", "translation", id=pair, config={"task": {"pair": pair}})
+        row = Result(
+            "floor", "dictionary", "translation", 0, "ok", {"bleu": value}, "bleu", config={"task": {"pair": pair}}
+        )
+        append(tmp_path / "run", row)
+    failure(tmp_path / "run", "rnn", "translation")
+    stored = gather([tmp_path / "run"])
+    assert stored.tasks == ("translation: pair en-de", "translation: pair en-es")
+    assert [line.value for line in tables.lines(stored, stored.tasks[0])][1:] == [21.0]
+    page = text(write([tmp_path / "run"], tmp_path).parent)
+    assert "On translation: pair en-de (English to German) the best is the LSTM" in page
+
+
 def test_a_model_below_a_floor_is_said_to_be_so(tmp_path):
     trial(tmp_path / "run", "lstm", "sentiment")
     floor(tmp_path / "run", "majority", "sentiment", 99.9)
