@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks import SPLITS, BadInput, load
-from tasks.sentiment import Sentiment
+from tasks.sentiment import Sentiment, _vendored
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,17 @@ def test_the_floors_are_where_counting_words_puts_them(task):
 
 
 @pytest.mark.parametrize(("test", "size"), [("amazon", 2967), ("nyt", 2930), ("tweets", 3278)])
-def test_a_test_of_transfer_changes_the_test_alone(task, test, size):
-    other = Sentiment(Sentiment.Config(test=test))
-    assert len(other.items("test")) == size
+def test_a_test_of_transfer_changes_the_test_alone(test, size):
+    films, others = _vendored("reviews"), _vendored(test)
+    assert len(others["test"][0]) == size
+    assert others["test"] != films["test"]
+    assert (others["train"], others["validation"]) == (films["train"], films["validation"])
+
+
+def test_a_model_of_films_is_asked_about_tweets(task):
+    other = Sentiment(Sentiment.Config(test="tweets"))
     assert other.text.document() == task.text.document()
-    for split in ("train", "validation"):
-        for one, two in zip(other.items(split).sources, task.items(split).sources, strict=True):
-            np.testing.assert_array_equal(one, two)
+    assert other.show("test", 3).source == "LMAO, AMAZING!"
     assert other.checksum != task.checksum
 
 

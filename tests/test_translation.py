@@ -9,11 +9,14 @@ import pytest
 from tasks import EOS, SPECIALS, SPLITS, BadInput, configured, load
 from tasks._parallel import MARGIN, _encoded
 from tasks._text import Text
-from tasks.translation import Translation, common
+from tasks.translation import Translation, _vendored, common
 from tasks.verses import Verses
 
 SMALL = {
-    "train": (["Turn it on", "Turn it off", "Turn it", "it is on", "On it is"], ["An", "Aus", "An", "an", "an das"]),
+    "train": (
+        ["Turn it on", "Turn it off", "Turn it", "it is on", "On it is", "a b c d"],
+        ["An", "Aus", "An", "an", "an das señor", "x y"],
+    ),
     "validation": (["turn it", "turn off"], ["AN", "an"]),
     "test": (["it, it!", "it on now"], ["an", "an"]),
 }
@@ -24,17 +27,31 @@ def task():
     return Translation()
 
 
+@pytest.fixture
+def own(tmp_path):
+    """A tiny task of one's own data."""
+
+    def get(texts=SMALL, **settings):
+        for split, sides in texts.items():
+            for language, sentences in zip(("en", "es"), sides, strict=True):
+                (tmp_path / f"{split}.{language}").write_text("\n".join(sentences), encoding="utf-8")
+        return Translation(Translation.Config(**{"vocabulary": 200, **settings}), tmp_path)
+
+    return get
+
+
 def test_common_words_are_counted_on_each_side_of_training_alone():
     kept = common(SMALL, least=3)
-    assert kept["train"] == (["Turn it on", "Turn it"], ["An", "An"])  # "is", "Aus" and "das" are rare
+    assert kept["train"] == (["Turn it on", "Turn it"], ["An", "An"])  # "is", "Aus" are rare
     assert kept["validation"] == (["turn it"], ["AN"])  # "off" occurs once in training
     assert kept["test"] == (["it, it!"], ["an"])  # "now" never does, marks do not count
 
 
 def test_every_common_pair_is_also_among_all_pairs(task):
-    every = Translation(Translation.Config(words="all"))
+    every = _vendored("en-es")
     for split in SPLITS:
-        assert set(zip(*task.texts[split], strict=True)) < set(zip(*every.texts[split], strict=True))
+        assert set(zip(*task.texts[split], strict=True)) < set(zip(*every[split], strict=True))
+    assert [len(every[split][0]) for split in SPLITS] == [13914, 2447, 2790]
 
 
 def test_the_specification_says_what_the_items_are(task):
@@ -49,12 +66,13 @@ def test_the_specification_says_what_the_items_are(task):
     assert spec.max_target == max(len(t) for t in task.items("train").targets) + MARGIN
 
 
-def test_two_vocabularies_are_learned_from_their_own_side():
-    task = Translation(Translation.Config(joint=False, vocabulary=500))
+def test_two_vocabularies_are_learned_from_their_own_side(own):
+    task = own(joint=False)
     assert not task.spec.joint_vocabulary
-    assert (task.spec.source_size, task.spec.target_size) == (500, 500)
+    assert (task.spec.source_size, task.spec.target_size) == (task.source_text.size, task.target_text.size)
     assert "ñ" not in task.source_text.tokenizer.get_vocab()
     assert "ñ" in task.target_text.tokenizer.get_vocab()
+    assert own().spec.source_size == own().spec.target_size
 
 
 def test_the_vocabulary_is_learned_from_training_alone(task):
@@ -62,12 +80,13 @@ def test_the_vocabulary_is_learned_from_training_alone(task):
     assert again.document() == task.source_text.document()
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "character"])
-def test_other_tokenizers_write_what_they_read(tokenizer):
-    task = Translation(Translation.Config(tokenizer=tokenizer, pair="en-de", vocabulary=6000, longest=200))
-    target, reference = task.items("train").targets[7].tolist(), task.sentences("train")[1][7]
+@pytest.mark.parametrize("tokenizer", ["bpe", "word", "character"])
+def test_every_tokenizer_writes_what_it_reads(own, tokenizer):
+    task = own(tokenizer=tokenizer, vocabulary=100)
+    target, reference = task.items("train").targets[5].tolist(), task.sentences("train")[1][5]
     assert "".join(task.write(target).split()) == "".join(reference.split())
     assert len(task.pieces(target)) == len(target) - 1
+    assert task.items("train").source_lengths[0] == {"bpe": 3, "word": 3, "character": 10}[tokenizer]
 
 
 def test_words_encoded_once_are_words_encoded_in_their_sentence(task):
@@ -78,17 +97,20 @@ def test_words_encoded_once_are_words_encoded_in_their_sentence(task):
             np.testing.assert_array_equal(one, other)
 
 
-def test_what_is_too_long_leaves_training_but_not_the_test(task):
-    short = Translation(Translation.Config(longest=6))
-    train = short.items("train")
-    assert max(map(len, train.sources)) == 6
-    assert max(map(len, train.targets)) <= 7  # EOS included
-    assert short.left_out == len(task.items("train")) - len(train) > 0
-    assert len(short.items("test")) == len(task.items("test"))
-    assert max(map(len, short.items("test").sources)) == 6
-    assert short.cut["test"] == sum(len(s) > 6 for s in task.items("test").sources) > 0
-    for i in (0, 5, len(train) - 1):  # texts and items stay in step
-        assert short.show("train", i).reference == short.write(train.targets[i].tolist())
+def test_what_is_too_long_leaves_training_but_not_the_test(own):
+    whole, short = own(tokenizer="word"), own(tokenizer="word", longest=3)
+    assert [whole.items("train").source_lengths[i] for i in (0, 2, 5)] == [3, 2, 4]
+    assert (len(whole.items("train")), whole.left_out) == (6, 0)
+    assert (len(short.items("train")), short.left_out) == (
+        4,
+        2,
+    )  # four words in one source, three and EOS in one target
+    assert len(short.items("test")) == len(whole.items("test")) == 2
+    assert list(whole.items("test").source_lengths) == [4, 3]
+    assert list(short.items("test").source_lengths) == [3, 3]
+    assert short.cut == {"train": 0, "validation": 0, "test": 1}
+    for i, target in enumerate(short.items("train").targets):  # texts and items stay in step
+        assert short.show("train", i).reference == short.write(target.tolist())
 
 
 def test_references_as_answers_score_everything(task):
@@ -101,22 +123,23 @@ def test_references_as_answers_score_everything(task):
     assert task.score(answers[1:] + answers[:1], "test").totals["bleu"] < 10
 
 
-def test_what_follows_the_end_is_not_scored(task):
-    answers = [target.tolist() for target in task.items("validation").targets]
-    longer = [[*answer, 9, 9, 9] for answer in answers]
-    without = [answer[:-1] for answer in answers]
-    expected = task.score(answers, "validation").totals
-    assert task.score(longer, "validation").totals == expected
-    assert task.score(without, "validation").totals == expected
+def test_what_follows_the_end_is_not_scored(own):
+    task = own()
+    answers = [target.tolist() for target in task.items("train").targets]
+    answers[0] = answers[1]
+    expected = task.score(answers, "train").totals
+    assert 0 < expected["exact"] < 100
+    assert task.score([[*answer, 9, 9, 9] for answer in answers], "train").totals == expected
+    assert task.score([answer[:-1] for answer in answers], "train").totals == expected
 
 
-def test_lower_case_is_in_texts_references_and_signature():
-    task = Translation(Translation.Config(pair="en-de", lower=True, vocabulary=900))
-    assert task.show("test", 3).reference == task.show("test", 3).reference.lower()
+def test_lower_case_is_in_texts_references_and_signature(own):
+    task = own(lower=True)
+    assert task.show("train", 0).reference == "an"
     np.testing.assert_array_equal(task.read("TURN it On"), task.read("turn it on"))
     scores = task.score([target.tolist() for target in task.items("test").targets], "test")
     assert "case:lc" in scores.signatures["bleu"]
-    assert scores.totals["exact"] > 99
+    assert scores.totals["exact"] == 100
 
 
 def test_the_floors_stand_in_their_order(task):
@@ -133,10 +156,12 @@ def test_one_item_is_shown_with_its_tokens(task):
     assert len(shown.source_tokens) == task.items("test").source_lengths[3]
 
 
-def test_the_checksum_moves_with_the_settings_and_nothing_else(task):
-    config = Translation.Config(pair="en-de", vocabulary=200)
-    assert Translation(config).checksum == Translation(config).checksum != task.checksum
-    assert len(bytes.fromhex(task.checksum)) == hashlib.sha256().digest_size
+def test_the_checksum_moves_with_the_settings_and_the_texts_alone(own):
+    first = own().checksum
+    assert len(bytes.fromhex(first)) == hashlib.sha256().digest_size
+    assert own().checksum == first
+    assert own(vocabulary=201).checksum != first
+    assert own(texts={**SMALL, "test": (["it"], ["an"])}).checksum != first
 
 
 @pytest.mark.parametrize(
