@@ -24,8 +24,8 @@ class Sentiment(Task):
     """Sentences of film reviews that people rated as positive or negative.
 
     ```
-    source: the film was not bad  -> 17 9 4 31 12
-    target: positive              -> 5
+    source: Even the digressions are funny.  -> 372 83 1920 519 461 253 443 15
+    target: positive                         -> 5
     ```
 
     The answer is one token, 4 specials + label, without EOS. Training texts with more than

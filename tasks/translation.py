@@ -22,8 +22,8 @@ class Translation(Parallel):
     """Interface sentences, about five words each, split by the part of the program they belong to.
 
     ```
-    source: Select the time zone    -> 1043 71 260 892
-    target: Selecciona la zona horaria -> 598 90 611 1722 2
+    source: Account is already configured   -> 589 2482 319 1448 1077
+    target: La cuenta ya está configurada   -> 351 540 1502 418 2461 2
     ```
 
     With `data`, a folder of line-aligned files such as train.de, train.en, val.de, val.en, test.de and

@@ -18,8 +18,8 @@ class Verses(Parallel):
     """Verses, about 25 words each; the books of the test are never seen in training.
 
     ```
-    source: Jesus wept.    -> 512 6120 11
-    target: Jésus pleura.  -> 744 3977 11 2
+    source: Jesus wept.    -> 928 4723 11
+    target: Jésus pleura.  -> 723 7745 11 2
     ```
     """
 

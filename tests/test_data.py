@@ -3,6 +3,7 @@
 import hashlib
 import json
 import lzma
+import re
 import shutil
 import zipfile
 from collections import Counter
@@ -174,6 +175,14 @@ def test_a_label_comes_back_as_it_was_written(task):
         assert one.write(items.targets[i].tolist()) == shown.reference
         np.testing.assert_array_equal(one.read(shown.source), items.sources[i])
         assert UNK not in items.sources[i]
+
+
+@pytest.mark.parametrize("name", ["translation", "verses", "sentiment"])
+def test_the_example_in_the_docstring_is_true(task, name):
+    lines = [line.strip() for line in load(name).__doc__.splitlines() if "->" in line]
+    (source, tokens), (target, answer) = (re.split(r"\s*->\s*", line.partition(": ")[2]) for line in lines)
+    assert task(name).read(source).tolist() == [int(token) for token in tokens.split()]
+    assert task(name).write([int(token) for token in answer.split()]) == target
 
 
 def test_sentences_are_the_same_but_for_case_width_marks_and_spaces():
