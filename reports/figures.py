@@ -281,6 +281,8 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
             markersize=4.5 if len(line) < 40 else 0, label=label, alpha=0.9, linewidth=1.7,
         )  # fmt: skip
     axes.set_xlim(left=0)
+    if points["value"].min() >= 0:
+        axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.set_xlabel(against if against == "updates" else "seconds of training")
@@ -323,32 +325,42 @@ def _token(token: str) -> str:
 
 @_styled
 def gaze(attention: Attention, model: str, most: int = 8) -> Figure:
-    """Attention over a picture: one small copy a word, dark where the model did not look."""
-    grid, words_ = attention.grid, attention.answer_tokens[:most]
+    """Attention over a picture: one small copy a word, coloured where the model looked."""
+    grid, places = attention.grid, telling(attention.answer_tokens)[:most]
     if grid is None:
         raise ValueError("attention without a grid; expected one over a picture")
-    columns = min(4, len(words_))
-    rows = -(-len(words_) // columns)
+    columns = min(4, len(places))
+    rows = -(-len(places) // columns)
     figure = Figure(figsize=(1.2 * columns, 1.42 * rows), layout="constrained")
     picture = thumbnail(attention.picture)
-    for place, (word, weights) in enumerate(zip(words_, attention.weights, strict=False), 1):
-        axes = figure.add_subplot(rows, columns, place)
-        _gaze(axes, np.asarray(weights, dtype=float).reshape(grid), picture, styles([model])[model].colour)
-        axes.set_title(_token(word), fontsize=10.5, fontweight="normal", loc="center", pad=3)
+    for panel, place in enumerate(places, 1):
+        axes = figure.add_subplot(rows, columns, panel)
+        _gaze(
+            axes,
+            np.asarray(attention.weights[place], dtype=float).reshape(grid),
+            picture,
+            styles([model])[model].colour,
+        )
+        axes.set_title(_token(attention.answer_tokens[place]), fontsize=10.5, fontweight="normal", loc="center", pad=3)
     return figure
 
 
+def telling(tokens: Sequence[str]) -> list[int]:
+    """Places of the words that say something: longer than "of", or all where none is."""
+    return [i for i, token in enumerate(tokens) if len(token.strip()) > 2] or list(range(len(tokens)))
+
+
 def _gaze(axes: Axes, weights: np.ndarray, picture: np.ndarray | None, colour: str) -> None:
-    """One picture under its weights; the brightest or the most coloured patch is the one looked at longest."""
+    """One picture in grey under its weights; a colour reads on dark pictures and on light ones."""
     rows, columns = weights.shape
-    share = np.clip(weights / max(float(weights.max()), 1e-9), 0, 1)
+    whole: Any = {"extent": (0, columns, rows, 0), "interpolation": "nearest", "aspect": "auto"}
     if picture is not None:
-        axes.imshow(picture, extent=(0, columns, rows, 0), interpolation="nearest", aspect="auto")
-        veil = np.zeros((rows, columns, 4))
-        veil[..., 3] = 0.8 * (1 - share)
-    else:
-        veil = np.array([[(*to_rgb(colour), float(w)) for w in row] for row in share])
-    axes.imshow(veil, extent=(0, columns, rows, 0), interpolation="nearest", aspect="auto")
+        grey = picture.mean(axis=2) / 255
+        axes.imshow(0.12 + 0.8 * grey, cmap="gray", vmin=0, vmax=1, **whole)
+    share = np.clip(weights / max(float(weights.max()), 1e-9), 0, 1)
+    veil = np.empty((rows, columns, 4))
+    veil[..., :3], veil[..., 3] = to_rgb(colour), 0.7 * share
+    axes.imshow(veil, **whole)
     axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect=1)
     axes.grid(visible=False)
     for spine in axes.spines.values():

@@ -147,7 +147,7 @@ ANSWERS = (
 )
 ATTENTION = (
     "Where the models looked while writing each word of their answer (down); the words of the source run across. "
-    "Over a picture, the bright patch is the one looked at; the dark ones were ignored."
+    "Over a picture, the more a patch is coloured, the longer it was looked at."
 )
 
 
@@ -299,7 +299,7 @@ def _further(lines: Sequence[Line], main: str, most: int = 5) -> list[str]:
     names = dict.fromkeys(name for line in lines for name in line.means)
     hidden = (words.KIND, "validation_")
     kept = [n for n in names if n not in COSTS and n != main and not n.startswith(hidden)]
-    return [n for n in kept if not n.endswith(words.HELD_OUT)][:most]
+    return [n for n in kept if not n.endswith(words.HELD_OUT) and n + words.HELD_OUT not in names][:most]
 
 
 def _learning(task: str, lines: Sequence[Line]) -> Section | None:
@@ -389,6 +389,7 @@ def _shown(task: str, sample: Sample, keyed: _Keys) -> Shown:
         (dataclasses.replace(keyed.cell(line), warning=""), answer.answer, _mark(answer.scores, sample.metric))
         for line, answer in sample.answers
     )
+    # whole and unescaped on the page: nothing but letters and digits of a PNG passes `thumbnail`
     picture = sample.picture if figures.thumbnail(sample.picture) is not None else None
     file = f"item-{slug(task)}-{sample.item}"
     metric = words.headed(sample.metric)

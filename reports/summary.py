@@ -18,6 +18,8 @@ def verdict(task: str, found: Sequence[Line]) -> str:
     if not models:
         return f"No model finished {heading(task, found)}."
     best = models[0]
+    if best.value == 0 and len(models) > 1 and words.unit(best.metric):
+        return f"On {heading(task, found)} no model gets beyond {scored(best)}. {_below(models)}".strip()
     said = [
         f"On {heading(task, found)} the best is {words.the(best.name)} with {scored(best)}{_above(models)}.",
         _below(models),

@@ -15,7 +15,7 @@ MODELS = {
     "bahdanau": "Bahdanau attention",
     "transformer": "transformer",
 }
-FLOORS = {"nearest": "nearest neighbour", "copy": "copied source", "bag": "bag of words"}
+FLOORS = {"nearest": "nearest neighbour", "constant": "constant answer", "patchwise": "patchwise guess"}
 TASKS = {
     "translation": "Translation",
     "sentiment": "Sentiment",

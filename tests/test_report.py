@@ -609,6 +609,11 @@ def test_each_model_looks_the_same_in_every_figure():
     assert len({*many.values()}) == 12
 
 
+def test_attention_over_a_picture_shows_the_words_that_say_something():
+    assert figures.telling(("a", "coat", "of", "a", "trouser")) == [1, 4]
+    assert figures.telling(("a", "b")) == [0, 1]
+
+
 def test_only_small_pictures_inside_the_page_are_shown():
     assert figures.safe_picture(picture(0))
     assert figures.thumbnail(picture(0)) is not None
@@ -625,6 +630,19 @@ def test_only_small_pictures_inside_the_page_are_shown():
         huge,
     ):
         assert figures.thumbnail(bad) is None
+
+
+def test_a_picture_of_any_allowed_size_reaches_the_page_whole(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    item = {"item": 0, "source": None, "picture": uri, "reference": "r", "answer": "a", "scores": {"exact": 0.0}}
+    entry = store(tmp_path / "run", "p", "answers.json", json.dumps({"items": [item]}).encode())
+    trial(tmp_path / "run", "lstm", "captioning", artifacts={"answers": entry})
+    folder = write([tmp_path / "run"], tmp_path / "page").parent
+    assert f'src="{uri}"' in (folder / "index.html").read_text()
+    assert np.array_equal(np.asarray(Image.open(folder / "figures" / "item-captioning-0.png")), noise)
 
 
 def test_numbers_and_durations_read_well():
