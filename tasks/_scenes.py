@@ -41,6 +41,16 @@ HELD_OUT: dict[Split, frozenset[tuple[int, int]]] = {
 }
 
 
+def _relation(before: int, behind: int) -> tuple[str, ...]:
+    """How one cell lies to another behind it in reading order, no item between."""
+    down, right = behind // SIDE - before // SIDE, behind % SIDE - before % SIDE
+    far = ("far",) if max(down, right if down == 0 else 0) > 1 else ()
+    return far + (ABOVE if down else LEFT)
+
+
+RELATIONS = {pair: _relation(*pair) for pair in itertools.combinations(range(CELLS), 2)}
+
+
 class Placed(NamedTuple):
     """One item of a scene in reading order: how the one before lies to it, and what it is."""
 
@@ -62,14 +72,8 @@ class Scene(NamedTuple):
 def placed(scene: Scene) -> tuple[Placed, ...]:
     """What the sentence says of a scene: every item with its relation to the one before."""
     cells = scene.cells()
-    relations = [(), *(_relation(a, b) for a, b in itertools.pairwise(cells))]
+    relations = [(), *(RELATIONS[pair] for pair in itertools.pairwise(cells))]
     return tuple(Placed(relation, scene.kinds[cell]) for relation, cell in zip(relations, cells, strict=True))
-
-
-def _relation(before: int, behind: int) -> tuple[str, ...]:
-    down, right = behind // SIDE - before // SIDE, behind % SIDE - before % SIDE
-    far = ("far",) if max(down, right if down == 0 else 0) > 1 else ()
-    return far + (ABOVE if down else LEFT)
 
 
 def groups(items: Sequence[Placed]) -> list[list[int]]:
