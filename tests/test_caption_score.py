@@ -70,5 +70,5 @@ def test_the_signature_says_that_these_are_not_the_servers_numbers():
 
 @pytest.mark.parametrize(("answers", "references"), [([], []), (["a"], [[]]), (["a", "b"], [["a"]])])
 def test_unequal_numbers_and_missing_references_raise(answers, references):
-    with pytest.raises(ValueError, match="reference|shorter|longer"):
+    with pytest.raises(ValueError, match=r"reference|shorter|longer"):
         caption_scores(answers, references)
