@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
+INTERRUPTED = 130  # exit code, as shells count signals
 
 
 class UsageError(Exception):
@@ -142,14 +143,14 @@ def _contest(trials: list[Trial], folder: Path, device: str, threads: int) -> in
     on = machine.prepare(device, threads or None)
     _writable(folder)
     stored = _stored(folder)
+    _vouched(trials, on)
     with Progress(len(trials)) as progress:
-        progress.console.print(f"{len(trials)} trials on {on} into {folder}", highlight=False)
-        _vouched(trials, on)
+        progress.say(f"{len(trials)} trials on {on} into {folder}")
         left = [
             t for t in trials if t.identity(asked.checksum(t), on.type if t.probe != "floor" else "cpu") not in stored
         ]
         if len(left) < len(trials):
-            progress.console.print(f"{len(trials) - len(left)} are stored already", highlight=False)
+            progress.say(f"{len(trials) - len(left)} are stored already")
         progress.number = len(trials) - len(left)
         return sum(_one(trial, folder, on, progress, record) for trial in left)
 
@@ -273,16 +274,16 @@ def doctor(as_json: AsJson = False) -> None:
 def main() -> None:
     """Runs a command. Exit codes: 0; 1 a trial failed; 2 bad input, in one line; 130 interrupted."""
     try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt:
-        _stop("interrupted; every finished trial is stored, and the same command goes on from there", 130)
+        code = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
-        if _ours(error):
-            _stop(" ".join(_message(error).split()), 2)
-        if type(error).__name__ == "Abort":
-            _stop("interrupted; every finished trial is stored, and the same command goes on from there", 130)
-        raise
-    sys.exit(0)
+        if not _ours(error):
+            raise
+        _stop(" ".join(_message(error).split()), 2)
+    if code == INTERRUPTED:
+        _stop("interrupted; every finished trial is stored, and the same command goes on from there", INTERRUPTED)
+    sys.exit(code or 0)
 
 
 def _ours(error: Exception) -> bool:
@@ -295,6 +296,6 @@ def _message(error: Exception) -> str:
     return str(error.format_message()) if hasattr(error, "format_message") else str(error)
 
 
-def _stop(line: str, code: int) -> None:
+def _stop(line: str, code: int) -> NoReturn:
     print(f"seqbench: {line}", file=sys.stderr)
     sys.exit(code)

@@ -37,13 +37,17 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bars.stop()
 
+    def say(self, line: str) -> None:
+        """One line above the bars, as it is."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def begin(self, label: str) -> None:
         """The next trial starts."""
         self.number += 1
         self.shown, self.points = time.monotonic(), 0
         self.bars.reset(self.one, total=None, description=label, visible=True, note="")
         if not self.live:
-            self.console.print(f"[{self.number}/{self.trials}] {label}", markup=False, highlight=False)
+            self.say(f"[{self.number}/{self.trials}] {label}")
 
     def train(self, training: Training, updates: int) -> None:
         """An update or an evaluation is done."""
@@ -52,13 +56,13 @@ class Progress:
         elif time.monotonic() - self.shown > EVERY or len(training.curve) > self.points:
             self.shown, self.points = time.monotonic(), len(training.curve)
             share = f"{training.updates}/{updates} updates"
-            self.console.print(f"      {share}, {_note(training)}", markup=False, highlight=False)
+            self.say(f"      {share}, {_note(training)}")
 
     def end(self, outcome: str) -> None:
         """The trial is over."""
         self.bars.update(self.one, visible=False)
         self.bars.advance(self.all)
-        self.console.print(f"      {outcome}", markup=False, highlight=False)
+        self.say(f"      {outcome}")
 
 
 def _note(training: Training) -> str:

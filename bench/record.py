@@ -38,12 +38,12 @@ class Result:
     task: str
     seed: int
     status: str  # "ok", "failed", "skipped" or "interrupted"
-    metrics: dict[str, float]  # name -> number, on the test split
+    metrics: dict[str, float | int]  # name -> number, on the test split
     main: str = ""  # the metric that heads the tables
     reason: str = ""  # why it failed or was skipped, one line
     config: dict[str, Any] = dataclasses.field(default_factory=dict)  # model, learning, task, batch, precision
     budget: dict[str, Any] = dataclasses.field(default_factory=dict)  # what was allowed, and what was used
-    curve: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    curve: list[dict[str, float | int]] = dataclasses.field(default_factory=list)
     signatures: dict[str, str] = dataclasses.field(default_factory=dict)
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
     artifacts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
@@ -59,7 +59,9 @@ def append(run: Path, result: Result) -> None:
 
     A torn last line (a writer died in the middle) is closed first, so that it cannot swallow this row.
     """
-    row = (json.dumps(dataclasses.asdict(result), allow_nan=False, ensure_ascii=False) + "\n").encode()
+    row = (json.dumps(dataclasses.asdict(result), allow_nan=False, ensure_ascii=False) + "\n").encode(
+        errors="backslashreplace"
+    )
     if len(row) > LARGEST_ROW:
         raise RecordError(f"a row of {len(row)} bytes exceeds {LARGEST_ROW}: {result.model} on {result.task}")
     path = run / RESULTS
@@ -110,7 +112,7 @@ def _lines(run: Path) -> Iterator[tuple[int, bytes]]:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     needed = {"probe", "model", "task", "seed", "status", "metrics", "schema"}
     return row if isinstance(row, dict) and needed <= row.keys() else None

@@ -34,12 +34,12 @@ class Training:
     source_tokens: int = 0  # padding not counted; vectors count as tokens
     target_tokens: int = 0
     seconds: float = 0.0  # on the training clock: batches, updates, solving; no evaluation
-    curve: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    curve: list[dict[str, float | int]] = dataclasses.field(default_factory=list)
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # the state that did best on validation
     best_score: float = -math.inf
-    chosen: dict[str, float] = dataclasses.field(default_factory=dict)  # what set the best candidate apart
+    chosen: dict[str, float | int] = dataclasses.field(default_factory=dict)  # what set the best candidate apart
 
-    def used(self) -> dict[str, float]:
+    def used(self) -> dict[str, float | int]:
         """The budget on every axis."""
         tokens = self.source_tokens + self.target_tokens
         return {"updates": self.updates, "examples": self.examples, "tokens": tokens, "seconds": round(self.seconds, 3)}

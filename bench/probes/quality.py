@@ -24,7 +24,7 @@ from models import Model
 from tasks import BOS, Scores, Task, collate
 
 PICTURES = 24  # items whose picture is kept with the answers
-WATCHED = 6  # items whose attention is kept
+WATCHED = 16  # items whose attention is kept
 
 
 def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> record.Result:
@@ -76,7 +76,7 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> re
     )
 
 
-def _costs(model: Model, training: Training, said: Answers) -> dict[str, float]:
+def _costs(model: Model, training: Training, said: Answers) -> dict[str, float | int]:
     counts = model.parameter_counts()
     return {
         "parameters_trained": counts["trained"],
