@@ -27,7 +27,8 @@ class Transformer(Model):
         """Sizes in units; rates are probabilities."""
 
         width: int = 256
-        layers: int = 3  # of the encoder and of the decoder
+        layers: int = 3  # of the encoder
+        decoder_layers: int = 3  # each costs half as much again: it attends twice
         heads: int = 4
         feedforward: int = 512
         norm: Literal["pre", "post"] = "pre"  # before each part (Xiong et al., 2020) or after its sum, as published
@@ -39,7 +40,7 @@ class Transformer(Model):
         c = self.config
         self.door = Door(spec, c.width, 0.0, c.word_dropout)
         self.encoder = nn.ModuleList(Block(c, across=False) for _ in range(c.layers))
-        self.decoder = nn.ModuleList(Block(c, across=True) for _ in range(c.layers))
+        self.decoder = nn.ModuleList(Block(c, across=True) for _ in range(c.decoder_layers))
         final = nn.LayerNorm if c.norm == "pre" else nn.Identity
         self.read_norm, self.write_norm = final(c.width), final(c.width)
         self.dropout = Dropout(c.dropout)

@@ -24,8 +24,29 @@ from torch import Tensor
 from tasks._registry import BadInput, configured, found, listed
 
 __all__ = [
-    "BOS", "EOS", "PAD", "SPECIALS", "SPLITS", "UNK", "BadInput", "Batch", "Items", "Scores", "Shown", "Spec", "Split", "Task",
-    "collate", "configured", "found", "listed", "load", "names", "order", "pad", "until_eos",
+    "BOS",
+    "EOS",
+    "PAD",
+    "SPECIALS",
+    "SPLITS",
+    "UNK",
+    "BadInput",
+    "Batch",
+    "Items",
+    "Scores",
+    "Shown",
+    "Spec",
+    "Split",
+    "Task",
+    "collate",
+    "configured",
+    "found",
+    "listed",
+    "load",
+    "names",
+    "order",
+    "pad",
+    "until_eos",
 ]
 
 PAD, BOS, EOS, UNK = range(4)
@@ -173,7 +194,7 @@ def until_eos(tokens: Sequence[int]) -> list[int]:
     return answer
 
 
-def order(by_length: np.ndarray, size: int, seed: int, epoch: int, shuffle: bool, pool: int = 50) -> list[np.ndarray]:
+def order(by_length: np.ndarray, size: int, seed: int, epoch: int, shuffle: bool, pool: int = 200) -> list[np.ndarray]:
     """Which items each batch holds. Shuffled: sorted by length within pools of `pool` batches."""
     rows = np.arange(len(by_length))
     if not shuffle:
