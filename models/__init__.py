@@ -43,12 +43,13 @@ class State:
 
 
 def _rows(part: dict[str, Any], rows: Tensor) -> dict[str, Any]:
-    def pick(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value.index_select(0, rows)
-        return type(value)(pick(v) for v in value) if isinstance(value, tuple | list) else value
+    return {name: _picked(value, rows) for name, value in part.items()}
 
-    return {name: pick(value) for name, value in part.items()}
+
+def _picked(value: Any, rows: Tensor) -> Any:
+    if isinstance(value, Tensor):
+        return value.index_select(0, rows)
+    return type(value)(_picked(v, rows) for v in value) if isinstance(value, tuple | list) else value
 
 
 class Model(nn.Module, ABC):
