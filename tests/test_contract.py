@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import typing
@@ -55,6 +56,11 @@ def kind_of(contestant):
 
 def built(contestant, spec, seed=1, **settings):
     """A small model in evaluation, in float64, so that a millionth of a difference shows."""
+    return copy.deepcopy(drawn(contestant, spec, seed, **settings))
+
+
+@functools.cache
+def drawn(contestant, spec, seed, **settings):
     torch.manual_seed(seed)
     kind = kind_of(contestant)
     return kind(spec, only_known(kind.Config(), SMALL | settings)).double().eval()
@@ -400,16 +406,16 @@ def test_it_saves_and_loads_to_the_same_answers(contestant, spec, tmp_path):
 
 @every
 def test_one_seed_makes_one_model(contestant, spec):
-    batch, dropout = batch_of(spec), {"dropout": 0.3, "word_dropout": 0.3}
-    first, second, other = (built(contestant, spec, seed, **dropout).train() for seed in (1, 1, 3))
+    batch, make = batch_of(spec), drawn.__wrapped__  # anew each time
+    first, second, other = (make(contestant, spec, seed, dropout=0.3, word_dropout=0.3).train() for seed in (1, 1, 3))
     for name, value in first.state_dict().items():
         assert value.equal(second.state_dict()[name])
-    drawn = []
+    said = []
     for model in (first, second, other):
         torch.manual_seed(5)
-        drawn.append(model(batch))
-    assert drawn[0].equal(drawn[1])
-    assert not drawn[0].equal(drawn[2])
+        said.append(model(batch))
+    assert said[0].equal(said[1])
+    assert not said[0].equal(said[2])
 
 
 @every
