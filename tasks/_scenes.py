@@ -27,7 +27,7 @@ PLURALS = ("tops", "trousers", "pullovers", "dresses", "coats", "sandals", "snea
 COUNTS = ("a", "two", "three")
 WORDS = (*COUNTS, "left", "of", "above", "far", *KINDS, *PLURALS)
 NUMBERS = (2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 6, 6)  # of items: 20, 30, 25, 15, 10 %
-REPEATED = 0.4  # chance that a photograph is of the kind to its left, so that counts occur
+PALETTE = (2, 2, 3)  # how many kinds a scene draws its items from: few, so that counts and order carry the sentence
 LEFT, ABOVE = ("left", "of"), ("above",)
 SEED = 20170825
 LONGEST = 23  # words: three rows of two, the photographs of each row far apart
@@ -178,12 +178,9 @@ def _draws(split: Split, number: int, photos: int) -> Iterator[Scene]:
     for attempt in itertools.count(1):
         words = _random(split, number, attempt)
         cells = np.argsort(words[:CELLS], kind="stable")[:size].tolist()
-        repeats, kind_of, photo_of = words[CELLS:].reshape(3, CELLS).tolist()
-        kinds = [EMPTY] * CELLS
-        for cell in sorted(cells):
-            beside = kinds[cell - 1] if cell % SIDE else EMPTY
-            again = beside != EMPTY and repeats[cell] < REPEATED * 2**32
-            kinds[cell] = beside if again else kind_of[cell] % len(KINDS)
+        picks, photo_of, rest = words[CELLS:].reshape(3, CELLS).tolist()
+        few = rest[: PALETTE[rest[-1] % len(PALETTE)]]  # kinds of this scene, perhaps twice the same
+        kinds = [few[picks[cell] % len(few)] % len(KINDS) if cell in cells else EMPTY for cell in range(CELLS)]
         yield Scene(tuple(kinds), tuple(word % photos for word in photo_of))
 
 

@@ -2,7 +2,8 @@
 
 Two to six cells of a 3 x 3 grid (20, 30, 25, 15 and 10 % of the scenes; places drawn evenly) hold a
 photograph of 28 x 28 grey pixels from Fashion-MNIST, the others are black. One cell is one patch.
-Kinds are drawn evenly, but a photograph repeats the kind directly to its left with chance 0.4, for counts.
+A scene draws its items from two kinds (two scenes in three) or three, so that counts and order carry
+the sentence: who only knows which kinds there are cannot write it.
 
 ```
 source: [bag ][bag ][    ]
