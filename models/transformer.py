@@ -127,20 +127,19 @@ class Block(nn.Module):
     ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B S"] | None]:
         """One position of a decoder; writes its keys and values into the cache at place `at`."""
         assert self.across is not None
-        attend, weights = self.across, []
+        attend, weights = self.across, None
+        x = self._add(x, 0, lambda y: self._itself(y, cache, at))
+        if watching:
+            y = self.norms[1](x) if self.pre else x
+            weights = attend.weights(y, across[0], inside).mean(1)[:, 0]
+        x = self._add(x, 1, lambda y: attend(y, across, inside))
+        return self._add(x, -1, self._feed), weights
 
-        def itself(y: Tensor) -> Tensor:
-            for old, new in zip(cache, self.itself.keys_values(y), strict=True):
-                old[:, :, at : at + 1] = new
-            return self.itself(y, (cache[0][:, :, : at + 1], cache[1][:, :, : at + 1]))
-
-        def over(y: Tensor) -> Tensor:
-            if watching:
-                weights.append(attend.weights(y, across[0], inside).mean(1)[:, 0])
-            return attend(y, across, inside)
-
-        x = self._add(self._add(x, 0, itself), 1, over)
-        return self._add(x, -1, self._feed), weights[0] if watching else None
+    def _itself(self, y: Tensor, cache: tuple[Tensor, Tensor], at: int) -> Tensor:
+        for old, new in zip(cache, self.itself.keys_values(y), strict=True):
+            old[:, :, at : at + 1] = new
+        mixed: Tensor = self.itself(y, (cache[0][:, :, : at + 1], cache[1][:, :, : at + 1]))
+        return mixed
 
     def _feed(self, y: Tensor) -> Tensor:
         out: Tensor = self.narrow(self.dropout(self.wide(y).relu()))
