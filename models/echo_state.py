@@ -8,6 +8,7 @@ reservoirpy draws every matrix; torch runs the recurrence over the whole batch.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,9 +113,9 @@ class Reservoir(nn.Module):
         draw = np.random.default_rng(seed)
         self.leak = leak
         recurrent = uniform(units, units, sr=c.radius, connectivity=c.connectivity, seed=draw)
-        self.recurrent = _fixed(recurrent.toarray())  # (N, N)
+        self.recurrent = _fixed(_dense(recurrent))  # (N, N)
         entry = bernoulli(units, inputs, input_scaling=c.input_scaling, connectivity=c.input_connectivity, seed=draw)
-        self.entry = _fixed(entry.toarray().T)  # (inputs, N): a token's row is its input
+        self.entry = _fixed(_dense(entry).T)  # (inputs, N): a token's row is its input
         if context:
             scale = c.context_scaling / context**0.5
             self.mix = _fixed(draw.normal(scale=scale, size=(context, units)))
@@ -141,6 +142,11 @@ class Reservoir(nn.Module):
             state = self.tick(state, now)
             states.append(state)
         return torch.stack(states, 1)
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    """reservoirpy draws a sparse matrix unless all of it is connected."""
+    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
 def _fixed(matrix: np.ndarray) -> nn.Parameter:
