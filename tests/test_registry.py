@@ -163,3 +163,9 @@ def test_a_bad_value_is_named_with_what_was_expected(name, value):
     text = one_line(caught)
     assert f"{name}={value!r}" in text
     assert repr(getattr(Settings(), name)) in text
+
+
+def test_a_choice_that_is_none_is_told_the_choices():
+    with pytest.raises(BadInput, match="norm='middle'") as caught:
+        configured(Settings, {"norm": "middle"}, "model x")
+    assert "pre, post" in one_line(caught)
