@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from torch import nn
 
 from models.layers.encoder_decoder import EncoderDecoder
@@ -9,6 +11,13 @@ from models.layers.encoder_decoder import EncoderDecoder
 
 class Rnn(EncoderDecoder):
     """Elman's network; the decoder starts from the encoder's last state (Sutskever et al., 2014)."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Config(EncoderDecoder.Config):
+        """As for every encoder-decoder on a fixed vector."""
+
+        # at 1, units saturate from the start: on film reviews training then stays at chance (0.70 nats)
+        gain: float = 0.5
 
     cell = nn.RNN
 

@@ -1,6 +1,6 @@
 """Scenes composed of real photographs, described by a fixed grammar: structure and naming are scored apart.
 
-Two to six cells of a 3 x 3 grid (20, 30, 25, 15 and 10 % of the scenes; places drawn evenly) hold a
+Two to six cells of a 3 x 3 grid (45, 30, 15, 5 and 5 % of the scenes; places drawn evenly) hold a
 photograph of 28 x 28 grey pixels from Fashion-MNIST, the others are black. One cell is one patch.
 A scene draws its items from two kinds (two scenes in three) or three, so that counts and order carry
 the sentence: who only knows which kinds there are cannot write it.

@@ -11,7 +11,6 @@ import math
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.layers.dropout import Dropout
 from tasks import SPECIALS, UNK, Spec
@@ -67,22 +66,30 @@ class Door(nn.Module):
 
 
 class Patches(nn.Module):
-    """Each patch of a picture, on its own, through two convolutions and a linear map: (B, S, F) to (B, S, D)."""
+    """Each patch of a picture, on its own, through two strided convolutions and a linear map: (B, S, F) to (B, S, D).
+
+    A patch of zeros (an empty cell, or padding) becomes a vector of zeros and costs nothing.
+    """
 
     def __init__(self, shape: tuple[int, int, int], width: int, filters: int = 16) -> None:
         super().__init__()
         self.shape = shape
-        self.fine = nn.Conv2d(shape[0], filters, 3, padding=1)
-        self.coarse = nn.Conv2d(filters, 2 * filters, 3, padding=1)
-        self.out = nn.Linear(2 * filters * (shape[1] // 4) * (shape[2] // 4), width)
+        self.fine = nn.Conv2d(shape[0], filters, 5, stride=2, padding=2)
+        self.coarse = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
+        self.out = nn.Linear(2 * filters * quartered(shape[1]) * quartered(shape[2]), width)
 
     def forward(self, source: Float[Tensor, "B S F"]) -> Float[Tensor, "B S D"]:
         """Features of every patch."""
-        x = source.reshape(-1, *self.shape)  # (B * S, C, h, w)
-        x = functional.max_pool2d(self.fine(x), 2).relu()  # pooling first: relu commutes, on a quarter of the numbers
-        x = functional.max_pool2d(self.coarse(x), 2).relu()
-        out: Tensor = self.out(x.flatten(1)).view(*source.shape[:2], -1)
-        return out
+        seen = source.flatten(0, 1).any(-1)  # (B * S)
+        x = source.flatten(0, 1)[seen].reshape(-1, *self.shape)  # (N, C, h, w)
+        x = self.coarse(self.fine(x).relu()).relu()
+        out = x.new_zeros(len(seen), self.out.out_features, dtype=x.dtype)
+        return out.masked_scatter(seen[:, None], self.out(x.flatten(1))).view(*source.shape[:2], -1)
+
+
+def quartered(side: int) -> int:
+    """What is left of a side after two convolutions of stride two."""
+    return (side + 3) // 4
 
 
 def target_vocabulary(spec: Spec) -> int:

@@ -35,18 +35,19 @@ class EncoderDecoder(Model):
         bidirectional: bool = True
         dropout: float = 0.2
         word_dropout: float = 0.0  # source tokens that become <unk> in training
-        feed: bool = False  # the vector also enters every decoder step (Cho et al., 2014)
+        feed: bool = True  # the vector also enters every decoder step and its output (Cho et al., 2014)
+        gain: float = 1.0  # of the recurrent layers' first weights
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)
         c = self.config
         cell = type(self).cell
         self.door = Door(spec, c.width, c.dropout, c.word_dropout)
-        self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout)
+        self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout, c.gain)
         self.bridge = nn.Linear(self.encoder.size, self.starts * c.layers * c.hidden)
         fed = self.encoder.size if c.feed else 0
-        self.decoder = initialised(cell(c.width + fed, c.hidden, c.layers, batch_first=True))
-        self.out = nn.Linear(c.hidden, c.width)
+        self.decoder = initialised(cell(c.width + fed, c.hidden, c.layers, batch_first=True), c.gain)
+        self.out = nn.Linear(c.hidden + fed, c.width)
         self.dropout = Dropout(c.dropout)
         self.head = self.door.head(spec, c.width)
 
@@ -69,11 +70,10 @@ class EncoderDecoder(Model):
 
     def _write(self, inputs: Int[Tensor, "B T"], state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = self.door.write(inputs)  # (B, T, D)
-        if self.config.feed:
-            vector = state.memory["vector"][:, None].expand(-1, x.shape[1], -1)
-            x = torch.cat([x, vector], -1)
+        fed = [state.memory["vector"][:, None].expand(-1, x.shape[1], -1)] if self.config.feed else []
+        x = torch.cat([x, *fed], -1)
         start = tuple(h.transpose(0, 1).contiguous() for h in state.carry["hidden"])  # torch wants (layers, B, H)
         states, end = self.decoder(x, start if self.starts > 1 else start[0])
         end = cast(tuple[Tensor, ...], end if self.starts > 1 else (end,))
-        features = self.dropout(self.out(self.dropout(states)).tanh())
+        features = self.dropout(self.out(self.dropout(torch.cat([states, *fed], -1))).tanh())
         return features, tuple(h.transpose(0, 1) for h in end)

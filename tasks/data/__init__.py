@@ -1,0 +1,1 @@
+"""The vendored corpora and the scripts that derive them; see README.md."""
