@@ -22,9 +22,17 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "contestant" in metafunc.fixturenames:
-        from models import names  # not above: what is imported before the tests start escapes the check of shapes
+        # not above: what is imported before the tests start escapes the check of shapes
+        from models import load, names
+        from tasks import BadInput
 
-        chosen = metafunc.config.getoption("--model") or [*names(), str(OWN)]
+        asked = metafunc.config.getoption("--model")
+        try:
+            for name in asked or []:
+                load(name)
+        except BadInput as problem:
+            raise pytest.UsageError(f"--model: {problem}") from problem
+        chosen = asked or [*names(), str(OWN)]
         ids = [Path(name).stem if name.endswith(".py") else name for name in chosen]
         metafunc.parametrize("contestant", chosen, ids=ids, scope="module")
 
