@@ -85,7 +85,7 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> li
     Interrupts pass through. Floors give one row each, every other probe gives one.
     """
     from bench import machine
-    from bench.probes import floor, quality
+    from bench.probes import asked, floor, quality
     from bench.record import Result
     from tasks import BadInput
 
@@ -113,6 +113,7 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> li
                 suite=trial.suite,
                 command=trial.command(),
                 time=now(),
+                id=trial.identity(asked.checksum(trial), device.type),
             )
         ]
 

@@ -146,7 +146,7 @@ class Captioning(Task):
         named = [scenes.placed(_named(composed.patches(i), weights)) for i in range(len(composed))]
         sentences: dict[str, list[Sequence[str]]] = {
             "constant": [commonest] * len(composed),
-            "nearest": [train.sentences[i] for i in nearest],
+            "nearest neighbour": [train.sentences[i] for i in nearest],
             "patchwise": [[word for word, _ in scenes.describe(items)] for items in named],
         }
         return {floor: self.score([_tokens(s).tolist() for s in said], split) for floor, said in sentences.items()}
@@ -343,7 +343,7 @@ class OwnCaptions(Captioning):
         constant = most_frequent([tuple(target.tolist()) for target in train])
         return {
             "constant": self.score([constant] * len(self._items[split]), split),
-            "nearest": self.score([train[first[nearest[i]]].tolist() for i in self._rows(split)], split),
+            "nearest neighbour": self.score([train[first[nearest[i]]].tolist() for i in self._rows(split)], split),
         }
 
     def alignment(self, split: Split, item: int) -> list[set[int]]:

@@ -120,7 +120,7 @@ class Emoji(Task):
         nearest = nearest_vectors(known.reshape(len(known), -1), wanted.reshape(len(wanted), -1))
         return {
             "constant": self.score([constant] * len(asked), split),
-            "nearest": self.score([targets[int(i)].tolist() for i in nearest], split),
+            "nearest neighbour": self.score([targets[int(i)].tolist() for i in nearest], split),
         }
 
     def show(self, split: Split, item: int) -> Shown:

@@ -63,7 +63,7 @@ def test_a_folder_of_ones_own_becomes_a_task(folder):
     best = task.score([target.tolist() for target in task.items("train").targets], "train")
     assert best.main == task.main == "cider"
     assert best.totals["exact"] == best.totals["chrf"] == 100
-    assert {"constant", "nearest"} == task.floors("test").keys()
+    assert {"constant", "nearest neighbour"} == task.floors("test").keys()
     assert task.read(str(folder / "images" / "3.png")).shape == (9, 192)
     assert task.show("test", 0).reference == task.write(task.items("test").targets[0].tolist())
 

@@ -40,6 +40,7 @@ class Door(nn.Module):
             self.source = Patches(spec.patch_shape, width)
         else:
             self.source = nn.Linear(spec.source_size, width)
+        self.places = Places(spec.grid, width) if spec.grid and not self.tokens else None
         shared = self.tokens and spec.joint_vocabulary and isinstance(self.source, Embedding)
         self.target = self.source if shared else Embedding(target_vocabulary(spec), width)
         self.dropout = Dropout(dropout)
@@ -50,7 +51,8 @@ class Door(nn.Module):
         if self.tokens and self.training and self.word_dropout:
             lost = torch.rand(source.shape, device=source.device) < self.word_dropout
             source = source.masked_fill(lost & (source >= len(SPECIALS)), UNK)
-        return self.dropout(self.source(source))
+        x = self.source(source)
+        return self.dropout(x if self.places is None else x + self.places(x.shape[1]))
 
     def write(self, token: Int[Tensor, "*N"]) -> Float[Tensor, "*N D"]:
         """Features of target tokens that a decoder reads."""
@@ -65,6 +67,21 @@ class Door(nn.Module):
         return head
 
 
+class Places(nn.Module):
+    """Where each patch lies: the sum of a learned vector for its row and one for its column."""
+
+    def __init__(self, grid: tuple[int, int], width: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.row, self.column = Embedding(grid[0], width), Embedding(grid[1], width)
+
+    def forward(self, size: int) -> Float[Tensor, "S D"]:
+        """The first `size` places, row by row; what lies behind the grid is padding and gets the last one."""
+        rows, columns = self.grid
+        place = torch.arange(size, device=self.row.weight.device).clamp(max=rows * columns - 1)
+        return self.row(place // columns) + self.column(place % columns)
+
+
 class Patches(nn.Module):
     """Each patch of a picture, on its own, through two strided convolutions and a linear map: (B, S, F) to (B, S, D).
 
@@ -77,6 +94,10 @@ class Patches(nn.Module):
         self.fine = nn.Conv2d(shape[0], filters, 5, stride=2, padding=2)
         self.coarse = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
         self.out = nn.Linear(2 * filters * quartered(shape[1]) * quartered(shape[2]), width)
+        self.norm = nn.LayerNorm(width)  # unit variance, as tokens have: else positions drown what is seen
+        for layer in (self.fine, self.coarse):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # He et al., 2015
+            nn.init.constant_(layer.bias, 0.0) if layer.bias is not None else None
 
     def forward(self, source: Float[Tensor, "B S F"]) -> Float[Tensor, "B S D"]:
         """Features of every patch."""
@@ -84,7 +105,7 @@ class Patches(nn.Module):
         x = source.flatten(0, 1)[seen].reshape(-1, *self.shape)  # (N, C, h, w)
         x = self.coarse(self.fine(x).relu()).relu()
         out = x.new_zeros(len(seen), self.out.out_features, dtype=x.dtype)
-        return out.masked_scatter(seen[:, None], self.out(x.flatten(1))).view(*source.shape[:2], -1)
+        return out.masked_scatter(seen[:, None], self.norm(self.out(x.flatten(1)))).view(*source.shape[:2], -1)
 
 
 def quartered(side: int) -> int:
