@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import subprocess
@@ -91,8 +92,9 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+@functools.cache
 def _commit() -> str:
-    """The revision of the checkout, with "+" where files were changed since."""
+    """The revision of the checkout, with "+" where files were changed since; as it was when first asked."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:

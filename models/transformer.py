@@ -91,8 +91,8 @@ class Block(nn.Module):
         super().__init__()
         c = config
         self.pre = c.norm == "pre"
-        self.itself = Attention(c.width, c.heads, c.dropout)
-        self.across = Attention(c.width, c.heads, c.dropout) if across else None
+        self.itself = Attention(c.width, c.heads)
+        self.across = Attention(c.width, c.heads) if across else None
         self.wide, self.narrow = nn.Linear(c.width, c.feedforward), nn.Linear(c.feedforward, c.width)
         self.norms = nn.ModuleList(nn.LayerNorm(c.width) for _ in range(3 if across else 2))
         self.dropout = Dropout(c.dropout)
@@ -156,7 +156,7 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention (section 3.2.2): h heads of width D / h, side by side."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)

@@ -28,7 +28,7 @@ class Text:
 
     @classmethod
     def learn(cls, sentences: Iterable[str], kind: Kind, size: int, lower: bool = False) -> Text:
-        """Learns at most `size` tokens (specials included) from `sentences`; the same sentences give the same tokens."""
+        """Learns at most `size` tokens (specials included) from `sentences`: the same from the same."""
         model = {"bpe": _bpe, "word": _word, "character": _character}[kind]
         tokenizer, trainer = model(size)
         steps = [normalizers.NFC()] + ([normalizers.Lowercase()] if lower else [])

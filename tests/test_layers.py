@@ -141,7 +141,7 @@ def shaken(module):
 
 
 def test_attention_across_is_torchs():
-    ours, theirs = shaken(Attention(12, heads=3, dropout=0.0)), nn.MultiheadAttention(12, 3, batch_first=True)
+    ours, theirs = shaken(Attention(12, heads=3)), nn.MultiheadAttention(12, 3, batch_first=True)
     copied(ours, theirs)
     x, source = torch.randn(3, 4, 12), torch.randn(3, 5, 12)
     mask = inside()[:, None, None]
@@ -152,7 +152,7 @@ def test_attention_across_is_torchs():
 
 
 def test_attention_of_a_decoder_sees_no_future():
-    ours, theirs = shaken(Attention(12, heads=3, dropout=0.0)), nn.MultiheadAttention(12, 3, batch_first=True)
+    ours, theirs = shaken(Attention(12, heads=3)), nn.MultiheadAttention(12, 3, batch_first=True)
     copied(ours, theirs)
     x = torch.randn(3, 4, 12)
     expected, _ = theirs(x, x, x, attn_mask=torch.ones(4, 4).triu(1).bool())

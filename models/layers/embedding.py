@@ -97,15 +97,15 @@ class Patches(nn.Module):
         self.norm = nn.LayerNorm(width)  # unit variance, as tokens have: else positions drown what is seen
         for layer in (self.fine, self.coarse):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # He et al., 2015
-            nn.init.constant_(layer.bias, 0.0) if layer.bias is not None else None
 
     def forward(self, source: Float[Tensor, "B S F"]) -> Float[Tensor, "B S D"]:
         """Features of every patch."""
         seen = source.flatten(0, 1).any(-1)  # (B * S)
         x = source.flatten(0, 1)[seen].reshape(-1, *self.shape)  # (N, C, h, w)
         x = self.coarse(self.fine(x).relu()).relu()
-        out = x.new_zeros(len(seen), self.out.out_features, dtype=x.dtype)
-        return out.masked_scatter(seen[:, None], self.norm(self.out(x.flatten(1)))).view(*source.shape[:2], -1)
+        y = self.norm(self.out(x.flatten(1)))
+        out = y.new_zeros(len(seen), y.shape[1])  # of y's type: autocast may have changed it
+        return out.masked_scatter(seen[:, None], y).view(*source.shape[:2], -1)
 
 
 def quartered(side: int) -> int:
