@@ -1,7 +1,7 @@
 """Additive attention: e_ij = v' tanh(W s_{i-1} + U h_j), c_i = sum_j softmax(e_i)_j h_j  (Bahdanau et al., 2015).
 
-A bidirectional GRU reads; a GRU writes: s_i = GRU([y_{i-1}; c_i], s_{i-1}). As in torch, and unlike the paper, its reset
-gate multiplies U s_{i-1}, not s_{i-1}.
+A bidirectional GRU reads; a GRU writes: s_i = GRU([y_{i-1}; c_i], s_{i-1}). As in torch, and unlike the paper, its
+reset gate multiplies U s_{i-1}, not s_{i-1}.
 """
 
 from __future__ import annotations
