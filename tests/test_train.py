@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import models
 from bench import machine
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
@@ -12,6 +13,7 @@ from bench.probes import asked, quality
 from bench.progress import Progress
 from bench.train import DivergedError, affordable, answers, endless, planned, train
 from bench.trial import Budget, Trial
+from tasks import Spec
 
 OWN = Path(__file__).parent / "own"
 CPU = torch.device("cpu")
@@ -147,6 +149,14 @@ def test_an_echo_state_row_tells_trained_from_total_parameters(tmp_path):
     assert row.metrics["parameters_trained"] == (50 + 2 * 40 + 1) * 8
     assert row.metrics["parameters_total"] > row.metrics["parameters_trained"]
     assert row.config["learning"]["strength"] in Ridge.Config().strengths
+
+
+@pytest.mark.parametrize(("model", "said"), [("lstm", "trained"), ("echo_state", "fixed random filters")])
+def test_a_row_says_whether_the_picture_encoder_was_trained(model, said):
+    spec = Spec("vectors", source_size=64, target_size=9, max_target=5, patch_shape=(1, 8, 8), grid=(3, 3))
+    assert quality._picture_encoder(models.load(model)(spec)) == {"picture_encoder": said}
+    text = Spec("tokens", source_size=9, target_size=9, max_target=5)
+    assert quality._picture_encoder(models.load(model)(text)) == {}
 
 
 @pytest.mark.parametrize(

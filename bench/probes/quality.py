@@ -21,6 +21,7 @@ from bench.progress import Progress
 from bench.train import Answers, Learner, Training, answers, train
 from bench.trial import Trial, now
 from models import Model
+from models.layers.embedding import Patches
 from tasks import BOS, Scores, Task, collate
 
 PICTURES = 24  # items whose picture is kept with the answers
@@ -56,7 +57,7 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> re
         metrics=scores.totals | _costs(model, training, said) | {f"validation_{scores.main}": training.best_score},
         main=scores.main,
         config={
-            "model": asked.config(model),
+            "model": asked.config(model) | _picture_encoder(model),
             "learning": learning,
             "task": asked.config(task),
             "batch": trial.batch,
@@ -74,6 +75,14 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> re
         time=now(),
         id=identity,
     )
+
+
+def _picture_encoder(model: Model) -> dict[str, str]:
+    """Whether the filters that a picture goes through were learned along, or are fixed and random."""
+    filters = [p for layer in model.modules() if isinstance(layer, Patches) for p in layer.parameters()]
+    if not filters:
+        return {}
+    return {"picture_encoder": "trained" if any(p.requires_grad for p in filters) else "fixed random filters"}
 
 
 def _costs(model: Model, training: Training, said: Answers) -> dict[str, float | int]:
