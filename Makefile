@@ -4,7 +4,7 @@ VENV ?= .venv
 OUT ?= runs/quick
 BIN := $(VENV)/bin
 
-.PHONY: help install bench test lint types arrows pytest multi30k clean
+.PHONY: help install bench test soak lint types arrows pytest multi30k clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:.*## */  /'
@@ -34,6 +34,10 @@ arrows: install
 
 pytest: install
 	$(BIN)/python -m pytest -q
+
+soak: install  ## the long forms of the tests: every fault at every call, a thousand kills, large folders
+	SEQBENCH_SOAK=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \
+		tests/test_malformed.py tests/test_kills.py tests/test_report.py
 
 multi30k: install  ## five models on Multi30k German to English: make multi30k DATA=folder
 	$(BIN)/seqbench run multi30k --data translation=$(DATA) --out runs/multi30k

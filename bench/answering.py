@@ -11,7 +11,8 @@ from safetensors.torch import load
 
 from bench import record
 from bench.probes import asked
-from bench.trial import Budget, Trial
+from bench.record import Result
+from bench.trial import Trial, from_plain
 from models import Model
 from tasks import BadInput, Task, pad
 
@@ -33,7 +34,7 @@ def restored(run: Path, model: str, task: str, seed: int) -> tuple[Model, Task]:
         known = ", ".join(sorted({f"{r.model} on {r.task} (seed {r.seed})" for r in rows})) or "none"
         raise BadInput(f"{run} holds no trained {model} on {task} with seed {seed}; it holds: {known}")
     row = fitting[-1]
-    trial = Trial(**row.config["asked"] | {"budget": Budget(**row.config["asked"]["budget"])})
+    trial = _trial(run, row)
     content = record.artifact(run, row, "checkpoint")
     if content is None:
         raise BadInput(f"{run}: the row of {trial.label()} names no checkpoint")
@@ -46,3 +47,17 @@ def restored(run: Path, model: str, task: str, seed: int) -> tuple[Model, Task]:
             f"{run}: the checkpoint of {trial.label()} does not fit the model as it is now: {reason}"
         ) from None
     return made.eval(), asked.task(trial)
+
+
+def _trial(run: Path, row: Result) -> Trial:
+    """What was asked for when the row was made. Raises BadInput where it does not say so."""
+    try:
+        trial = from_plain(row.config["asked"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{run}: the row of {row.model} on {row.task} does not say how its model was made "
+            f"({type(error).__name__}: {error}); run it again"
+        ) from None
+    if not all(isinstance(s, dict) for s in (trial.model_settings, trial.task_settings)):
+        raise BadInput(f"{run}: the row of {row.model} on {row.task} holds settings that are none; run it again")
+    return trial

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -14,9 +15,9 @@ from bench import suites
 from bench.trial import Budget, Trial
 
 if TYPE_CHECKING:
-    import torch
-
-    from bench.progress import Progress
+    from bench.contest import Cell, Decision
+    from bench.trial import Place
+    from bench.workers import Workers
 
 app = typer.Typer(
     name="seqbench",
@@ -27,7 +28,22 @@ app = typer.Typer(
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
-INTERRUPTED = 130  # exit code, as shells count signals
+OURS = {"UsageError", "AskedError", "BadInput", "RecordError", "ReportError", "WorkerError", "ClickException"}
+MOST = {"points": 50, "beam": 1000}  # a row holds every point of its curve
+INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
+Retry = Literal["none", "failed", "diverged", "all"]
+
+
+@dataclasses.dataclass(frozen=True)
+class How:
+    """In which way a suite is run."""
+
+    device: str
+    threads: int  # 0 takes every core
+    retry: Retry
+    explain: bool
+    timeout: float
+    in_process: bool
 
 
 class UsageError(Exception):
@@ -40,11 +56,21 @@ def run(
     models: Annotated[str, typer.Option(help="Only these models, by name or .py file, comma-separated.")] = "",
     tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
     seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...; 0 keeps the suite's.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Only this seed.")] = -1,
+    seed: Annotated[int | None, typer.Option(help="Only this seed.", min=0)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE. Rows are added to it.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
+    retry: Annotated[Retry, typer.Option(help="Run these again although they are stored.")] = "none",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say for each trial why it would run; start nothing.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds without a sign of life after which a trial is stopped; 0: never.", min=0)
+    ] = 1800,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="No process for each trial: for a debugger; a crash ends the run.")
+    ] = False,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,17 +80,24 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Runs a suite and stores a row a trial. Rows that are there already are not run again."""
+    """Runs a suite and stores a row a trial.
+
+    What is stored already is not run again; what was interrupted goes on where it was.
+    """
     trials = suites.load(suite)
     if trials is None:
         raise UsageError(f"unknown suite {suite!r}; known: {', '.join(suites.names())}")
-    over = [seed] if seed >= 0 else list(range(seeds)) or None
+    if seed is not None and seeds:
+        raise UsageError(f"--seed {seed} --seeds {seeds}: expected one of the two")
+    over = [seed] if seed is not None else list(range(seeds)) or None
     trials = suites.reshaped(trials, _words(models), _words(tasks), over)
     trials = suites.fed(trials, _own_data(data or [], trials))
     for text in setting or []:
         trials = _with(trials, text)
     folder = Path(out or f"runs/{suite}")
-    failed = _contest(trials, folder, device, threads)
+    failed = _started(trials, folder, How(device, threads, retry, explain, timeout, in_process))
+    if explain:
+        return
     print(f"Results: {folder / 'results.jsonl'}")
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     if failed:
@@ -127,76 +160,56 @@ def _alone(trial: Trial, key: str, value: str, text: str) -> Trial:
         number: Any = float(value) if key == "seconds" else int(value)
     except ValueError:
         raise UsageError(f"--set {text}: {value!r} is not a number") from None
-    if not 0 < number < 1e12:
-        raise UsageError(f"--set {text}: expected a number above zero")
+    if not 0 < number <= MOST.get(key, 1e12):
+        raise UsageError(f"--set {text}: expected a number above zero, at most {MOST.get(key, 1e12):g}")
     if key in budgets:
         return dataclasses.replace(trial, budget=Budget(**{key: number}))
     return dataclasses.replace(trial, **{key: number})
 
 
-def _contest(trials: list[Trial], folder: Path, device: str, threads: int) -> int:
-    """Runs what is not stored yet; how many trials failed."""
-    from bench import machine, record
-    from bench.probes import asked
+def _started(trials: list[Trial], folder: Path, how: How) -> int:
+    """Runs what is not stored yet, or explains what would run; how many trials failed."""
+    from bench import contest, workers
     from bench.progress import Progress
 
-    on = machine.prepare(device, threads or None)
-    _writable(folder)
-    stored = _stored(folder)
-    _vouched(trials, on)
-    with Progress(len(trials)) as progress:
-        progress.say(f"{len(trials)} trials on {on} into {folder}")
-        left = [
-            t for t in trials if t.identity(asked.checksum(t), on.type if t.probe != "floor" else "cpu") not in stored
-        ]
-        if len(left) < len(trials):
-            progress.say(f"{len(trials) - len(left)} are stored already")
-        progress.number = len(trials) - len(left)
-        return sum(_one(trial, folder, on, progress, record) for trial in left)
+    with workers.workers(how.timeout or None) as some:
+        place, cells = (_here if how.in_process else _asked)(trials, how, some)
+        if how.explain:
+            _explained(contest.decided(cells, folder, how.retry))
+            return 0
+        _writable(folder)
+        with Progress(len(trials)) as progress:
+            progress.say(f"{len(trials)} trials on {place.device} into {folder}")
+            return contest.Contest(folder, place, progress, None if how.in_process else some, how.retry).run(cells)
 
 
-def _vouched(trials: list[Trial], device: torch.device) -> None:
-    """Every name, setting and file is good before anything is trained or stored. Raises BadInput."""
+def _asked(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:
+    """Where trials run and what they are made of, by the process that knows: this one imports no torch."""
+    place = some.place(how.device, how.threads)
+    return place, [(trial, some.vouched(trial, place)) for trial in trials]
+
+
+def _here(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:
     from bench import machine
     from bench.probes import asked
 
-    for trial in trials:
-        asked.task(trial)
-        machine.precision(device, trial.precision)
-        if trial.probe != "floor":
-            asked.rule(trial, asked.model(trial)[0])
+    place = machine.place(how.device, how.threads or None)
+    return place, [(trial, asked.vouched(trial, place)) for trial in trials]
 
 
-def _one(trial: Trial, folder: Path, device: torch.device, progress: Progress, record: Any) -> bool:
-    from bench import trial as trials
-
-    progress.begin(trial.label())
-    results = trials.run(trial, folder, device, progress)
-    for result in results:
-        record.append(folder, result)
-        if result.status == "ok":
-            progress.end(f"{result.model}: {result.main} {result.metrics[result.main]:.1f}")
-        else:
-            progress.end(f"{result.status}: {result.reason}")
-    return any(result.status != "ok" for result in results)
+def _explained(decisions: list[Decision]) -> None:
+    for one in decisions:
+        print(f"{'runs ' if one.runs else 'stays'}  {one.trial.label()}: {one.why}")
+    print(f"{sum(one.runs for one in decisions)} of {len(decisions)} would run; nothing was started")
 
 
 def _writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}; choose another folder with --out") from None
-
-
-def _stored(folder: Path) -> set[str]:
-    from bench import record
-
-    if not (folder / record.RESULTS).exists():
-        return set()
-    return {result.id for result in record.read(folder) if result.status == "ok"}
 
 
 @app.command(name="list", epilog="Example: seqbench list --json")
@@ -255,6 +268,23 @@ def answer(
     print(json.dumps({"query": query, "answer": text}, ensure_ascii=False) if as_json else text)
 
 
+@app.command(epilog="Example: seqbench verify runs/quick")
+def verify(
+    run: Annotated[Path, typer.Argument(help="Folder that `seqbench run` wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Checks every row, file and checksum of a run, and says what is wrong."""
+    from bench import verification
+
+    problems = verification.problems(run)
+    if as_json:
+        print(json.dumps({"run": str(run), "problems": problems}, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(problems or [f"{run}: every row, file and checksum is as it was written."]))
+    if problems:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: seqbench doctor --json")
 def doctor(as_json: AsJson = False) -> None:
     """Shows the device, versions and data, what is missing, and what to do about it."""
@@ -272,27 +302,29 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def main() -> None:
-    """Runs a command. Exit codes: 0; 1 a trial failed; 2 bad input, in one line; 130 interrupted."""
+    """Runs a command. Exit codes: 0; 1 a trial failed; 2 bad input, in one line; 130 or 143 interrupted."""
     try:
         code = app(standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except Exception as error:
-        if not _ours(error):
+    except BaseException as error:
+        if type(error).__name__ == "Ended":
+            code = 128 + int(error.args[0])
+        elif _ours(error):
+            _stop(" ".join(_message(error).split()), 2)
+        else:
             raise
-        _stop(" ".join(_message(error).split()), 2)
-    if code == INTERRUPTED:
-        _stop("interrupted; every finished trial is stored, and the same command goes on from there", INTERRUPTED)
+    if code in (INTERRUPTED, TERMINATED):
+        _stop("interrupted: every finished trial is stored, and the same command goes on from there", code)
     sys.exit(code or 0)
 
 
-def _ours(error: Exception) -> bool:
+def _ours(error: BaseException) -> bool:
     """Whether an error is about what was given, and so needs one line, not a traceback."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"UsageError", "BadInput", "RecordError", "ReportError", "ClickException"})
+    return bool(OURS & {kind.__name__ for kind in type(error).__mro__})
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     return str(error.format_message()) if hasattr(error, "format_message") else str(error)
 
 

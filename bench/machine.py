@@ -13,8 +13,10 @@ from typing import Any
 
 import torch
 
+from bench.trial import Place
 from tasks import BadInput
 
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # flags of processors that multiply it
 LIBRARIES = ("torch", "numpy", "tokenizers", "sacrebleu", "scikit-learn", "reservoirpy")
 
 
@@ -26,7 +28,7 @@ def prepare(device: str = "auto", threads: int | None = None) -> torch.device:
     keep_memory()
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         chosen = torch.device(device)
     except RuntimeError:
@@ -37,7 +39,15 @@ def prepare(device: str = "auto", threads: int | None = None) -> torch.device:
         raise BadInput(
             f"device {device!r} is not there: {torch.cuda.device_count()} CUDA devices found; try --device cpu"
         )
+    if chosen.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # by default recurrent layers would have it, and attention not
     return chosen
+
+
+def place(device: str = "auto", threads: int | None = None) -> Place:
+    """Where trials will run. Touches the GPU where there is one. Raises BadInput."""
+    chosen = prepare(device, threads)
+    return Place(str(chosen), able(chosen), torch.get_num_threads(), environment(chosen))
 
 
 def keep_memory() -> bool:
@@ -54,19 +64,23 @@ def keep_memory() -> bool:
     return all([tune(mmap, 1 << 30), tune(trim, 2**31 - 1), tune(top, 64 << 20)])
 
 
-def precision(device: torch.device, asked: str = "auto") -> torch.dtype:
-    """bfloat16 where the hardware multiplies it, else float32. Raises BadInput for bfloat16 without such hardware."""
+def able(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16."""
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        able = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch says yes to any AVX-512 processor, and then emulates
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(BFLOAT16 & set(_cpuinfo("flags").split()))
+
+
+def precision(bfloat16: bool, asked: str = "auto") -> torch.dtype:
+    """bfloat16 where the hardware multiplies it, else float32. Raises BadInput for bfloat16 without such hardware."""
     if asked == "auto":
-        return torch.bfloat16 if able else torch.float32
+        return torch.bfloat16 if bfloat16 else torch.float32
     kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if asked not in kinds:
         raise BadInput(f"unknown precision {asked!r}; expected auto, float32 or bfloat16")
-    if asked == "bfloat16" and not able:
-        raise BadInput("this device has no bfloat16 units; use --precision float32")
+    if asked == "bfloat16" and not bfloat16:
+        raise BadInput("this device has no bfloat16 units; use --set precision=float32")
     return kinds[asked]
 
 
@@ -85,11 +99,16 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or "unknown"
+
+
+def _cpuinfo(field: str) -> str:
+    """What Linux says of the first processor; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or "unknown"
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), "")
 
 
 @functools.cache

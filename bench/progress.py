@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
-    from bench.train import Training
+    from bench.watch import Pulse
 
 EVERY = 15.0  # seconds between plain lines
 
@@ -49,14 +49,13 @@ class Progress:
         if not self.live:
             self.say(f"[{self.number}/{self.trials}] {label}")
 
-    def train(self, training: Training, updates: int) -> None:
+    def train(self, pulse: Pulse) -> None:
         """An update or an evaluation is done."""
         if self.live:
-            self.bars.update(self.one, completed=training.updates, total=updates, note=_note(training))
-        elif time.monotonic() - self.shown > EVERY or len(training.curve) > self.points:
-            self.shown, self.points = time.monotonic(), len(training.curve)
-            share = f"{training.updates}/{updates} updates"
-            self.say(f"      {share}, {_note(training)}")
+            self.bars.update(self.one, completed=pulse.updates, total=pulse.planned, note=_note(pulse))
+        elif time.monotonic() - self.shown > EVERY or pulse.points > self.points:
+            self.shown, self.points = time.monotonic(), pulse.points
+            self.say(f"      {pulse.updates}/{pulse.planned} updates, {_note(pulse)}")
 
     def end(self, outcome: str) -> None:
         """The trial is over."""
@@ -65,11 +64,10 @@ class Progress:
         self.say(f"      {outcome}")
 
 
-def _note(training: Training) -> str:
-    rate = training.updates / training.seconds if training.seconds else 0.0
-    note = f"{training.seconds:.0f} s, {rate:.1f} updates/s"
-    if training.curve:
-        note += f", best on validation {training.best_score:.1f}"
-        loss = training.curve[-1].get("loss")
-        note += f", loss {loss:.2f}" if loss is not None else ""
+def _note(pulse: Pulse) -> str:
+    rate = pulse.updates / pulse.seconds if pulse.seconds else 0.0
+    note = f"{pulse.seconds:.0f} s, {rate:.1f} updates/s"
+    if pulse.best is not None:
+        note += f", best on validation {pulse.best:.1f}"
+        note += f", loss {pulse.loss:.2f}" if pulse.loss is not None else ""
     return note

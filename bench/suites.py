@@ -29,13 +29,13 @@ def multi30k() -> list[Trial]:
 
 
 def standard() -> list[Trial]:
-    """Five models on every task with all words, three seeds: 30 minutes on a GPU, overnight on two cores."""
+    """Five models on every task, all words, more updates, three seeds; meant for a GPU or a night on two cores."""
     return grid("standard", FAMILIES, ("translation", "verses", "sentiment", "captioning", "emoji"), seeds=(0, 1, 2))
 
 
 def grid(suite: str, models: Iterable[str], tasks: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
     """Floors first, then every model on every task with every seed, by the suite's settings."""
-    models, tasks, seeds = list(models), list(tasks), list(seeds)
+    models, tasks, seeds = [m for m in models if m != "floors"], list(tasks), list(seeds)
     floors = [cell(suite, "floors", task, 0, probe="floor") for task in tasks]
     return floors + [cell(suite, model, task, seed) for task in tasks for seed in seeds for model in models]
 
@@ -93,14 +93,21 @@ def _suites() -> dict[str, Callable[[], list[Trial]]]:
 def reshaped(
     trials: list[Trial], models: list[str] | None, tasks: list[str] | None, seeds: list[int] | None
 ) -> list[Trial]:
-    """The same suite over other models, tasks or seeds. Other models learn under the task's settings."""
+    """The same suite over other models, tasks or seeds. Other models learn under the task's settings.
+
+    Floors are always among them; `models` = ["floors"] leaves them alone.
+    """
     if not trials:
         return []
     suite = trials[0].suite
     own = list(dict.fromkeys(t.model for t in trials if t.probe != "floor"))
     on = list(dict.fromkeys(t.task for t in trials))
     over = list(dict.fromkeys(t.seed for t in trials if t.probe != "floor"))
-    return grid(suite, models or own, tasks or on, over if seeds is None else seeds)
+    return grid(suite, _once(models or own), _once(tasks or on), over if seeds is None else seeds)
+
+
+def _once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
 
 
 def fed(trials: list[Trial], data: dict[str, str]) -> list[Trial]:

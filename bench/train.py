@@ -1,9 +1,13 @@
-"""The one training loop: any rule, any task, under a budget, with evaluation off the clock."""
+"""The one training loop: any rule, any task, under a budget, with evaluation off the clock.
+
+What a training holds between two updates is a `Snapshot`; one that goes on from there comes to the same bits.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -12,17 +16,24 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from bench.checkpoint import Snapshot
 from bench.learning import Rule
 from bench.machine import wait
 from bench.trial import Budget
+from bench.watch import Pulse, Watch
 from models import Model
 from tasks import PAD, Batch, Split, Task
 
 Learner = tuple[Model, Rule]
+TELLING = 20  # updates below which nothing is said of a loss that rose
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number."""
+    """The loss is no number, or was never below its start."""
+
+
+class OutOfMemoryError(Exception):
+    """The device has no room for a batch: says which, and how much was asked for."""
 
 
 @dataclasses.dataclass
@@ -36,8 +47,9 @@ class Training:
     seconds: float = 0.0  # on the training clock: batches, updates, solving; no evaluation
     curve: list[dict[str, float | int]] = dataclasses.field(default_factory=list)
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # the state that did best on validation
-    best_score: float = -math.inf
+    best_score: float | None = None
     chosen: dict[str, float | int] = dataclasses.field(default_factory=dict)  # what set the best candidate apart
+    interruptions: int = 0  # how often training went on from a checkpoint
 
     def used(self) -> dict[str, float | int]:
         """The budget on every axis."""
@@ -53,41 +65,149 @@ def train(
     seed: int,
     device: torch.device,
     points: int = 4,
-    tell: Callable[[Training, int], None] = lambda training, updates: None,
+    watch: Watch | None = None,
 ) -> tuple[Model, Training]:
     """Trains what `make(updates)` returns and leaves the state that did best on validation in it.
 
-    `tell(training, updates)` is called after every update and every evaluation. Raises DivergedError.
+    Goes on from the newest checkpoint that `watch` has. Raises DivergedError, OutOfMemoryError, Stopped.
     """
-    updates = planned(make, task, budget, batch, seed, device)
-    model, rule = make(updates)
-    training = Training()
-    marks = {round(updates * (point + 1) / points) for point in range(points)} | {updates}
-    loss, since = torch.zeros((), device=device), 0
-    model.train()
-    stream = endless(task, batch, seed)
-    while training.updates < updates:
-        with _clock(training, device, synchronise=training.updates + 1 in marks):
-            now = next(stream)
-            step = rule.learn(now.to(device))
+    watch = watch or Watch()
+    saved = watch.saved()
+    updates = saved.numbers["planned"] if saved else planned(make, task, budget, batch, seed, device)
+    course = Course(*make(updates), task, updates, device, points)
+    if saved:
+        course.restore(saved)
+    course.run(endless(task, batch, seed, course.training.updates), watch)
+    course.model.load_state_dict(course.training.best)
+    return course.model, course.training
+
+
+class Course:
+    """A training under way."""
+
+    def __init__(self, model: Model, rule: Rule, task: Task, updates: int, device: torch.device, points: int) -> None:
+        self.model, self.rule, self.task, self.updates, self.device = model, rule, task, updates, device
+        self.marks = {round(updates * (point + 1) / points) for point in range(points)} | {updates}
+        self.opening = max(1, updates // 20)  # updates whose mean loss is where training started
+        self.training = Training()
+        self.loss, self.since = torch.zeros((), device=device), 0  # sum of losses since the last evaluation
+        self.start = torch.zeros((), device=device)  # mean loss of the opening
+
+    def run(self, stream: Iterator[Batch], watch: Watch) -> None:
+        """Learns and evaluates until the budget is spent."""
+        self.model.train()
+        while True:
+            if self._due():
+                watch.save(self.snapshot, self.training.updates)  # so that a stop may fall into the evaluation
+                self._evaluate(watch)
+            if self.training.updates == self.updates:
+                break
+            watch.between(self.snapshot, self.training.updates)
+            self._learn(stream)
+            watch.tell(self.pulse())
+        self._judge()
+        watch.save(self.snapshot, self.training.updates)
+
+    def pulse(self) -> Pulse:
+        """How far it is."""
+        t = self.training
+        loss = t.curve[-1].get("loss") if t.curve else None
+        return Pulse(t.updates, self.updates, t.seconds, len(t.curve), t.best_score, loss)
+
+    def _due(self) -> bool:
+        done = self.training.updates
+        return done in self.marks and not (self.training.curve and self.training.curve[-1]["updates"] == done)
+
+    def _learn(self, stream: Iterator[Batch]) -> None:
+        training = self.training
+        with _clock(training, self.device, synchronise=training.updates + 1 in self.marks):
+            batch = next(stream)
+            with room(batch):
+                step = self.rule.learn(batch.to(self.device))
         if step is not None:
-            loss, since = loss + step, since + 1
-        _count(training, now)
-        tell(training, updates)
-        if training.updates in marks:
-            mean = float(loss) / since if since else None
-            _evaluate(training, model, rule, task, device, mean, last=training.updates == updates)
-            loss, since = torch.zeros((), device=device), 0
-            tell(training, updates)
-    model.load_state_dict(training.best)
-    return model, training
+            self.loss, self.since = self.loss + step, self.since + 1
+        training.updates += 1
+        training.examples += len(batch.item)
+        training.source_tokens += int(batch.source_length.sum())
+        training.target_tokens += int(batch.target_length.sum())
+        if training.updates == self.opening:
+            self.start = self.loss / max(1, self.since)
+
+    def _evaluate(self, watch: Watch) -> None:
+        """Scores every candidate of the rule on validation and keeps the best; only making candidates is timed."""
+        training, last = self.training, self.training.updates == self.updates
+        loss = float(self.loss) / self.since if self.since else None
+        if loss is not None and not math.isfinite(loss):
+            raise DivergedError(f"the training loss is {loss} after {training.updates} updates")
+        candidates, points = self.rule.candidates(last), []
+        while True:
+            with _clock(training, self.device, synchronise=True):
+                candidate = next(candidates, None)
+            if candidate is None:
+                break
+            said = answers(self.model, self.task, "validation", self.device, watch=watch)
+            scores = self.task.score(said.tokens, "validation")
+            points.append(training.used() | ({} if loss is None else {"loss": loss}) | candidate | scores.totals)
+            if training.best_score is None or scores.totals[scores.main] > training.best_score:
+                training.best_score = scores.totals[scores.main]
+                training.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+                training.chosen = candidate
+        training.curve += points
+        self.loss, self.since = torch.zeros((), device=self.device), 0
+        self.model.train()
+        watch.tell(self.pulse())
+
+    def _judge(self) -> None:
+        """Raises DivergedError where every mean loss lies above that of the opening by more than a hundredth."""
+        losses, start = [point["loss"] for point in self.training.curve if "loss" in point], float(self.start)
+        if losses and self.updates >= TELLING and all(loss > start + 0.01 * abs(start) for loss in losses):
+            raise DivergedError(
+                f"the training loss began at {start:.3g} and stayed above it for the whole budget "
+                f"({', '.join(f'{loss:.3g}' for loss in losses)})"
+            )
+
+    def snapshot(self) -> Snapshot:
+        """Everything that the rest of the training depends on."""
+        t = self.training
+        with _clock(t, self.device, synchronise=True):  # what was launched before counts; copying it does not
+            pass
+        parts = {"model": self.model.state_dict(), "best": t.best, "rule": self.rule.state()}
+        tensors = {f"{part}.{name}": value for part, named in parts.items() for name, value in named.items()}
+        tensors |= {"loss": self.loss, "start": self.start, "random": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state(self.device)
+        plain = {f.name: getattr(t, f.name) for f in dataclasses.fields(t) if f.name != "best"}
+        return Snapshot(tensors, {"planned": self.updates, "since": self.since, "training": plain})
+
+    def restore(self, saved: Snapshot) -> None:
+        """Goes back to where a snapshot was taken."""
+        self.model.load_state_dict(saved.part("model"))
+        best = {name: value.to(self.device) for name, value in saved.part("best").items()}
+        self.training = Training(**saved.numbers["training"], best=best)
+        self.training.interruptions += 1
+        self.rule.restore(saved.part("rule"))
+        self.loss, self.start = saved.tensors["loss"].to(self.device), saved.tensors["start"].to(self.device)
+        self.since = saved.numbers["since"]
+        torch.set_rng_state(saved.tensors["random"])
+        if self.device.type == "cuda" and "random_cuda" in saved.tensors:
+            torch.cuda.set_rng_state(saved.tensors["random_cuda"], self.device)
 
 
-def _count(training: Training, batch: Batch) -> None:
-    training.updates += 1
-    training.examples += len(batch.item)
-    training.source_tokens += int(batch.source_length.sum())
-    training.target_tokens += int(batch.target_length.sum())
+@contextmanager
+def room(batch: Batch) -> Iterator[None]:
+    """Says at which lengths and batch memory ran out, and how much was asked for. Raises OutOfMemoryError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in text:
+            raise
+        asked = re.search(r"ried to allocate ([\d.]+ ?\w+)", text)
+        size, source, target = len(batch.item), batch.source.shape[1], batch.target.shape[1]
+        raise OutOfMemoryError(
+            f"out of memory at batch {size}, source length {source}, target length {target}"
+            + (f": {asked[1]} more were asked for" if asked else "")
+        ) from error
 
 
 @contextmanager
@@ -97,28 +217,6 @@ def _clock(training: Training, device: torch.device, synchronise: bool) -> Itera
     if synchronise:
         wait(device)
     training.seconds += time.perf_counter() - start
-
-
-def _evaluate(
-    training: Training, model: Model, rule: Rule, task: Task, device: torch.device, loss: float | None, last: bool
-) -> None:
-    """Scores every candidate of the rule on validation and keeps the best; only making candidates is timed."""
-    if loss is not None and not math.isfinite(loss):
-        raise DivergedError(f"the training loss is {loss} after {training.updates} updates")
-    candidates = rule.candidates(last)
-    while True:
-        with _clock(training, device, synchronise=True):
-            candidate = next(candidates, None)
-        if candidate is None:
-            break
-        scores = task.score(answers(model, task, "validation", device).tokens, "validation")
-        point = training.used() | ({} if loss is None else {"loss": loss}) | candidate | scores.totals
-        training.curve.append(point)
-        if scores.totals[scores.main] > training.best_score:
-            training.best_score = scores.totals[scores.main]
-            training.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            training.chosen = candidate
-    model.train()
 
 
 def planned(
@@ -154,12 +252,12 @@ def affordable(
     return max(1, int(seconds / statistics.fmean(times[4:])))
 
 
-def endless(task: Task, batch: int, seed: int) -> Iterator[Batch]:
-    """Training batches, epoch after epoch, each in an order of its own."""
-    epoch = 0
+def endless(task: Task, batch: int, seed: int, start: int = 0) -> Iterator[Batch]:
+    """Training batches, epoch after epoch, each in an order of its own, without the first `start`."""
+    epoch, skipped = divmod(start, math.ceil(len(task.items("train")) / batch))
     while True:
-        yield from task.batches("train", batch, seed, epoch)
-        epoch += 1
+        yield from task.batches("train", batch, seed, epoch, skipped)
+        epoch, skipped = epoch + 1, 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,16 +270,27 @@ class Answers:
 
 
 @torch.no_grad()
-def answers(model: Model, task: Task, split: Split, device: torch.device, beam: int = 1, size: int = 128) -> Answers:
-    """Answers every item of a split, by greedy or beam search."""
+def answers(
+    model: Model,
+    task: Task,
+    split: Split,
+    device: torch.device,
+    beam: int = 1,
+    size: int = 128,
+    watch: Watch | None = None,
+) -> Answers:
+    """Answers every item of a split, by greedy or beam search. Raises OutOfMemoryError, Stopped."""
     model.eval()
     said: list[list[int]] = [[] for _ in range(len(task.items(split)))]
     seconds, written = 0.0, 0
     for batch in task.batches(split, size):
         start = time.perf_counter()
-        answer = model.generate(batch.source.to(device), batch.source_length, beam=beam).cpu()
+        with room(batch):
+            answer = model.generate(batch.source.to(device), batch.source_length, beam=beam).cpu()
         seconds += time.perf_counter() - start
         written += int((answer != PAD).sum())
         for item, tokens in zip(batch.item.tolist(), answer.tolist(), strict=True):
             said[item] = tokens
+        if watch is not None:
+            watch.alive()
     return Answers(said, seconds, written)

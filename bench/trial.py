@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import shlex
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-    from bench.progress import Progress
     from bench.record import Result
+    from bench.watch import Watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +51,14 @@ class Trial:
         """The trial in a word or four."""
         return f"{self.model} on {self.task}" + (f", seed {self.seed}" if self.probe != "floor" else "")
 
-    def identity(self, checksum: str, device: str) -> str:
-        """A name that changes with anything that is asked for, with the data, and with the kind of device."""
-        asked = json.dumps([dataclasses.asdict(self), checksum, device], sort_keys=True, default=str)
-        return hashlib.sha256(asked.encode()).hexdigest()[:16]
-
-    def command(self) -> str:
-        """The command line that repeats this trial alone."""
+    def command(self, device: torch.device | None = None) -> str:
+        """The command line that repeats this trial alone, with as many threads as now if it runs on a device."""
         words = ["seqbench", "run", self.suite, "--models", self.model, "--tasks", self.task]
         words += ["--seed", str(self.seed)]
+        if device is not None:
+            import torch
+
+            words += ["--device", str(device), "--threads", str(torch.get_num_threads())]
         if self.data:
             words += ["--data", f"{self.task}={self.data}"]
         for scope, settings in (("model", self.model_settings), ("task", self.task_settings)):
@@ -75,47 +73,81 @@ class Trial:
         return shlex.join(words)
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where trials run, in words that travel between processes."""
+
+    device: str  # cpu, cuda or cuda:N
+    bfloat16: bool  # whether it multiplies that
+    threads: int
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)  # what rows say of it
+
+    @property
+    def kind(self) -> str:
+        """cpu or cuda."""
+        return self.device.partition(":")[0]
+
+
 def _plain(value: Any) -> str:
     return ",".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
 
 
-def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> list[Result]:
+def run(
+    trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch | None = None
+) -> list[Result]:
     """Runs a trial and says how it went; whatever a model or task raises becomes a row with its reason.
 
-    Interrupts pass through. Floors give one row each, every other probe gives one.
+    Interrupts pass through, and so does what cannot be stored. Floors give one row each, other probes one.
     """
-    from bench import machine
-    from bench.probes import asked, floor, quality
-    from bench.record import Result
-    from tasks import BadInput
+    from bench import machine, record
+    from bench.disk import RecordError
+    from bench.probes import floor, quality
+    from bench.train import DivergedError
+    from bench.watch import Watch
 
     try:
         if trial.probe == "floor":
-            return floor.run(trial, out, device)
-        return [quality.run(trial, out, device, progress)]
-    except BadInput:
+            rows = floor.run(trial, made_of, device)
+        else:
+            rows = [quality.run(trial, made_of, out, device, watch or Watch())]
+        for row in rows:
+            record.storable(row)
+        return rows
+    except RecordError:
         raise
     except Exception as error:
         # any fault of one cell is a row, and the suite goes on
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        return [
-            Result(
-                probe=trial.probe,
-                model=trial.model,
-                task=trial.task,
-                seed=trial.seed,
-                status="failed",
-                metrics={},
-                reason=reason,
-                config={"model": trial.model_settings, "learning": trial.learning, "task": trial.task_settings},
-                budget=dataclasses.asdict(trial.budget),
-                environment=machine.environment(device),
-                suite=trial.suite,
-                command=trial.command(),
-                time=now(),
-                id=trial.identity(asked.checksum(trial), device.type),
-            )
-        ]
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}"
+        status = "diverged" if isinstance(error, DivergedError) else "failed"
+        return [fault(trial, made_of, status, reason, machine.environment(device))]
+
+
+def fault(
+    trial: Trial, made_of: dict[str, str], status: str, reason: str, environment: dict[str, Any], output: str = ""
+) -> Result:
+    """The row of a trial that came to no number, with what it printed last."""
+    from bench import identity
+    from bench.record import Result
+
+    return Result(
+        probe=trial.probe,
+        model=trial.model,
+        task=trial.task,
+        seed=trial.seed,
+        status=status,
+        metrics={},
+        reason=" ".join(reason.split())[:500],
+        config={"model": trial.model_settings, "learning": trial.learning, "task": trial.task_settings},
+        budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None},
+        environment=environment,
+        suite=trial.suite,
+        command=trial.command(),
+        time=now(),
+        id=identity.name(made_of),
+        made_of=made_of,
+        output=output[-4000:],
+    )
 
 
 def now() -> str:
@@ -123,3 +155,8 @@ def now() -> str:
     import datetime
 
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def from_plain(value: dict[str, Any]) -> Trial:
+    """The trial that `dataclasses.asdict` took apart."""
+    return Trial(**value | {"budget": Budget(**value["budget"])})

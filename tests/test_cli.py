@@ -1,5 +1,6 @@
 """What a person types: results, one clear line for every mistake, and exit codes."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import cli, record, suites
+from bench import cli, identity, record, suites
 
 OWN = Path(__file__).parent / "own"
 COPYING = str(OWN / "copying.py")
 TINY = ["--tasks", COPYING, "--models", "lstm", "--set", "updates=3", "--set", "model.width=8", "--set", "points=1"]
+TINY += ["--in-process", "--threads", "1"]  # tests/test_workers.py has the processes
 
 
 @pytest.fixture
@@ -132,6 +134,10 @@ def test_a_report_is_written_from_the_run(run, seqbench, tmp_path):
         (["--data", "translation"], ["TASK=DIR"]),
         (["--data", "chess=here"], ["no task 'chess'"]),
         (["--wings", "2"], ["--wings"]),
+        (["--seed", "-5"], ["--seed"]),
+        (["--seed", "3", "--seeds", "5"], ["expected one of the two"]),
+        (["--retry", "never"], ["--retry", "failed"]),
+        (["--set", "points=51"], ["at most 50"]),
     ],
 )
 def test_bad_input_is_one_clear_line_and_nothing_is_stored(run, tmp_path, words, parts):
@@ -139,6 +145,74 @@ def test_bad_input_is_one_clear_line_and_nothing_is_stored(run, tmp_path, words,
     err = "\n".join(line for line in err.splitlines() if "trials on cpu" not in line)
     one_line(code, err, *parts)
     assert not (tmp_path / "run" / "results.jsonl").exists()
+
+
+def test_a_model_named_twice_is_run_once(run, tmp_path):
+    assert run("--models", "lstm,lstm")[0] == 0
+    assert [r.model for r in record.read(tmp_path / "run")] == ["constant", "lstm"]
+
+
+def test_floors_alone_can_be_run_as_their_row_says(run, seqbench, tmp_path):
+    import shlex
+
+    assert run("--models", "floors")[0] == 0
+    (floor,) = record.read(tmp_path / "run")
+    words = shlex.split(floor.command)[1:]
+    code, _, err = seqbench(*words, "--in-process", "--out", tmp_path / "run")
+    assert code == 0
+    assert "1 are stored already" in err
+
+
+def test_numbers_in_a_suites_settings_and_on_the_command_line_are_the_same_trial():
+    from bench import machine
+    from bench.probes import asked
+
+    place = machine.place("cpu", 1)
+    known = suites.load("quick")
+    one = next(t for t in known if (t.model, t.task) == ("lstm", "sentiment"))
+    retyped = dataclasses.replace(
+        one,
+        model_settings={name: str(value) for name, value in one.model_settings.items()},
+        learning={name: str(value) for name, value in one.learning.items()},
+    )
+    assert asked.vouched(one, place) == asked.vouched(retyped, place)
+
+
+def test_a_failed_trial_is_run_again_only_when_asked(run, tmp_path):
+    broken = tmp_path / "broken.py"
+    good = (OWN / "gru.py").read_text()
+    broken.write_text(good.replace("hidden = self.writer", "hidden = self.nothing"))
+    assert run("--models", str(broken))[0] == 1
+    code, _, err = run("--models", str(broken))
+    assert code == 1
+    assert "1 of them failed before; --retry failed runs them again" in err
+    assert run("--models", str(broken), "--retry", "failed")[0] == 1
+    assert [r.status for r in record.read(tmp_path / "run")] == ["ok", "failed", "failed"]
+
+
+def test_changed_code_is_another_trial_and_a_changed_comment_is_not(run, tmp_path):
+    mine, text = tmp_path / "mine.py", (OWN / "gru.py").read_text()
+    mine.write_text(text)
+    run("--models", str(mine))
+    mine.write_text(text + "\n# a comment\n")
+    _, out, _ = run("--models", str(mine), "--explain")
+    assert "0 of 2 would run" in out
+    mine.write_text(text.replace("self.writer = ", "self.more = 1\n        self.writer = "))
+    identity._tree.cache_clear()
+    _, out, _ = run("--models", str(mine), "--explain")
+    assert "1 of 2 would run" in out
+    assert "changed since it was stored: mine.py" in out
+
+
+def test_a_run_is_verified_and_a_changed_one_is_not(run, seqbench, tmp_path):
+    run()
+    code, out, _ = seqbench("verify", tmp_path / "run")
+    assert (code, "is as it was written" in out) == (0, True)
+    path = tmp_path / "run" / "results.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"exact"', b'"exakt"', 1))
+    code, out, _ = seqbench("verify", tmp_path / "run", "--json")
+    assert code == 1
+    assert "line 1: damaged" in json.loads(out)["problems"][0]
 
 
 def test_an_unknown_suite_names_the_known_ones(seqbench):
@@ -204,9 +278,10 @@ def test_the_commands_and_options_stay_as_they_are():
     import typer
 
     command = typer.main.get_command(cli.app)
-    assert sorted(command.commands) == ["answer", "doctor", "list", "report", "run"]
+    assert sorted(command.commands) == ["answer", "doctor", "list", "report", "run", "verify"]
     options = {o for p in command.commands["run"].params for o in p.opts}
     assert options >= {"--models", "--tasks", "--seeds", "--seed", "--device", "--out", "--data", "--set", "--threads"}
+    assert options >= {"--retry", "--explain", "--timeout", "--in-process"}
 
 
 def test_interrupting_keeps_what_is_done(run, tmp_path, monkeypatch):
@@ -222,9 +297,15 @@ def test_interrupting_keeps_what_is_done(run, tmp_path, monkeypatch):
     assert [r.probe for r in record.read(tmp_path / "run")] == ["floor"]
 
 
-def test_every_suite_describes_trials_that_load():
+def test_every_suite_describes_trials_whose_every_setting_is_known():
+    import tasks
+    from bench.probes import asked
+
     for name in suites.names():
         trials = suites.load(name)
-        assert trials
-        assert all(t.suite == name for t in trials)
         assert {t.probe for t in trials} == {"floor", "quality"}
+        for one in trials:
+            assert one.suite == name
+            tasks.configured(tasks.load(one.task).Config, one.task_settings, one.task)
+            if one.probe != "floor":
+                asked.rule(one, asked.model(one)[0])

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench import record
+from bench import record, verification
 from bench.record import RecordError, Result
 
 
@@ -39,9 +40,11 @@ def test_a_torn_last_line_is_counted_and_swallows_no_later_row(tmp_path):
     record.append(tmp_path, row(seed=1))
     with (tmp_path / "results.jsonl").open("a") as file:
         file.write('{"probe": "quality", "mod')
+    assert record.torn(tmp_path) == [2]
     record.append(tmp_path, row(seed=2))
     assert [r.seed for r in record.read(tmp_path)] == [1, 2]
-    assert record.torn(tmp_path) == [2]
+    assert record.torn(tmp_path) == []
+    assert (tmp_path / record.ASIDE).read_text() == '{"probe": "quality", "mod\n'
 
 
 def test_text_that_is_no_unicode_is_kept_all_the_same(tmp_path):
@@ -57,12 +60,12 @@ def test_a_line_of_nothing_but_brackets_is_no_row(tmp_path):
 
 def test_a_newer_schema_is_refused_by_name(tmp_path):
     record.append(tmp_path, row(schema=record.SCHEMA + 1))
-    with pytest.raises(RecordError, match=r"results\.jsonl, line 1: schema 2 is newer than 1"):
+    with pytest.raises(RecordError, match=r"results\.jsonl, line 1: schema 3 is newer than 2"):
         list(record.read(tmp_path))
 
 
 def test_a_row_too_long_for_one_write_is_refused(tmp_path):
-    with pytest.raises(RecordError, match="exceeds 65536"):
+    with pytest.raises(ValueError, match="exceeds 65536"):
         record.append(tmp_path, row(reason="x" * record.LARGEST_ROW))
 
 
@@ -78,7 +81,7 @@ def test_a_full_disk_leaves_the_rows_that_were_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(record.os, "write", full)
-    with pytest.raises(RecordError, match="No space left on device; rows already in it are kept"):
+    with pytest.raises(RecordError, match="No space left on device; everything stored before is kept; make room"):
         record.append(tmp_path, row(seed=2))
     assert [r.seed for r in record.read(tmp_path)] == [1]
 
@@ -99,20 +102,67 @@ def test_an_artifact_outside_the_run_is_not_opened(tmp_path):
         record.artifact(tmp_path, one, "answers")
 
 
-def test_four_writers_at_once_mix_no_rows(tmp_path):
+def test_eight_writers_at_once_mix_no_rows(tmp_path):
+    number = 1000 if os.environ.get("SEQBENCH_SOAK") else 50
     code = (
         "import sys; from pathlib import Path; from bench.record import Result, append\n"
-        "for n in range(50): append(Path(sys.argv[1]), Result('quality', sys.argv[2] * 500, 't', n, 'ok', {}))"
+        f"for n in range({number}): append(Path(sys.argv[1]), Result('quality', sys.argv[2] * 500, 't', n, 'ok', {{}}))"
     )
     here = Path(__file__).parents[1]
-    writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], cwd=here) for name in "abcd"]
-    assert [writer.wait() for writer in writers] == [0] * 4
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name], cwd=here) for name in "abcdefgh"]
+    assert [writer.wait() for writer in writers] == [0] * 8
     rows = list(record.read(tmp_path))
-    assert len(rows) == 200
-    assert {(r.model[0], r.seed) for r in rows} == {(name, n) for name in "abcd" for n in range(50)}
+    assert len(rows) == 8 * number
+    assert {(r.model[0], r.seed) for r in rows} == {(name, n) for name in "abcdefgh" for n in range(number)}
+    assert not [line for line in verification.problems(tmp_path) if "the row before it" in line]
 
 
 def test_records_need_nothing_but_the_standard_library():
     code = "import sys, bench.record; print(sorted({'torch', 'numpy', 'pandas'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"schema": "x"}',
+        '{"schema": -1, "probe": "", "model": "", "task": "", "seed": 0, "status": "ok", "metrics": {}}',
+        '{"schema": 1, "probe": "", "model": "", "task": "", "seed": "0", "status": "ok", "metrics": {}}',
+        '{"schema": 1, "probe": "", "model": "", "task": "", "seed": 0, "status": "ok", "metrics": {"a": NaN}}',
+        '{"schema": 1, "probe": "", "model": "", "task": "", "seed": 0, "status": "ok", "metrics": {"a": 1e999}}',
+        '{"schema": 1, "probe": "", "model": "", "task": "", "seed": 0, "status": "ok", "metrics": {"a": "b"}}',
+        '{"schema": ' + "9" * 5000 + "}",
+        "\x00" * 99,
+        "\ufeff{}",
+        "null",
+    ],
+)
+def test_a_line_that_is_no_row_is_passed_over_and_named(line, tmp_path):
+    record.append(tmp_path, row(seed=1))
+    with (tmp_path / "results.jsonl").open("a") as file:
+        file.write(line + "\n")
+    record.append(tmp_path, row(seed=2))
+    assert [r.seed for r in record.read(tmp_path)] == [1, 2]
+    assert record.torn(tmp_path) == [2]
+
+
+def test_a_large_folder_is_read_quickly_and_in_little_memory(tmp_path):
+    number = 100_000 if os.environ.get("SEQBENCH_SOAK") else 10_000
+    curve = [{"updates": n, "seconds": n / 7, "loss": 1.0 / (n + 1), "bleu": 3.0 * n} for n in range(4)]
+    body, after = record.storable(row(curve=curve, reason="x" * 500)), ""
+    with (tmp_path / "results.jsonl").open("wb") as file:
+        for _ in range(number):
+            file.write(sealed := record.sealed(body, after))
+            after = json.loads(sealed)["sum"]
+    code = (
+        "import resource, sys, time; from pathlib import Path; from bench import record; start = time.perf_counter()\n"
+        "print(sum(1 for _ in record.read(Path(sys.argv[1]))), time.perf_counter() - start,"
+        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+    rows, seconds, kilobytes = done.stdout.split()
+    assert int(rows) == number
+    assert float(seconds) < number / 10_000
+    assert int(kilobytes) < 400_000

@@ -10,9 +10,9 @@ from bench import machine
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
 from bench.probes import asked, quality
-from bench.progress import Progress
 from bench.train import DivergedError, affordable, answers, endless, planned, train
 from bench.trial import Budget, Trial
+from bench.watch import Watch
 from tasks import Spec
 
 OWN = Path(__file__).parent / "own"
@@ -107,9 +107,9 @@ def test_a_loss_that_is_no_number_ends_the_trial():
 def test_evaluation_is_off_the_clock(monkeypatch):
     import bench.train
 
-    def slow(*arguments):
+    def slow(*arguments, **more):
         ticks[0] += 1000.0
-        return said(*arguments)
+        return said(*arguments, **more)
 
     ticks, said = [0.0], bench.train.answers
     monkeypatch.setattr("bench.train.answers", slow)
@@ -122,7 +122,7 @@ def test_the_test_split_is_answered_once_after_training(tmp_path, monkeypatch):
     task = asked.task(trial())
     score = task.score
     monkeypatch.setattr(task, "score", lambda said, split: asked_of.append(split) or score(said, split))
-    quality.run(trial(), tmp_path, CPU, Progress(1))
+    quality.run(trial(), {"seed": "3"}, tmp_path, CPU, Watch())
     assert asked_of == ["validation", "validation", "test"]
 
 
@@ -135,7 +135,7 @@ def test_training_lowers_the_loss_of_every_model(model):
 
 
 def test_a_row_says_what_was_trained_and_what_it_used(tmp_path):
-    row = quality.run(trial("bahdanau", updates=4), tmp_path, CPU, Progress(1))
+    row = quality.run(trial("bahdanau", updates=4), {"seed": "3"}, tmp_path, CPU, Watch())
     assert row.status == "ok"
     assert row.budget["updates"] == row.budget["used"]["updates"] == row.metrics["updates"] == 4
     assert row.config["learning"]["precision"] == "float32"
@@ -145,7 +145,7 @@ def test_a_row_says_what_was_trained_and_what_it_used(tmp_path):
 
 
 def test_an_echo_state_row_tells_trained_from_total_parameters(tmp_path):
-    row = quality.run(trial("echo_state"), tmp_path, CPU, Progress(1))
+    row = quality.run(trial("echo_state"), {"seed": "3"}, tmp_path, CPU, Watch())
     assert row.metrics["parameters_trained"] == (50 + 2 * 40 + 1) * 8
     assert row.metrics["parameters_total"] > row.metrics["parameters_trained"]
     assert row.config["learning"]["strength"] in Ridge.Config().strengths

@@ -26,6 +26,11 @@ class Rule(ABC):
 
     passes: ClassVar[int | None] = None  # over the training data after which nothing is left to learn
 
+    @classmethod
+    def computes(cls, precision: torch.dtype) -> torch.dtype:
+        """In which precision the rule computes when `precision` is asked for."""
+        return precision
+
     @dataclasses.dataclass(frozen=True)
     class Config:
         """Settings of the rule; each rule states its own."""
@@ -41,6 +46,14 @@ class Rule(ABC):
     @abstractmethod
     def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
         """Puts one finished state after another into the model and says what sets it apart; `last` ends training."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """All that the rule carries from one batch to the next, the model's parameters aside."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to a state: what follows comes to the same bits."""
 
 
 def load(name: str) -> type[Rule]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,24 +13,24 @@ from torch.nn import functional
 
 from bench.learning import Rule
 from models import Model
-from tasks import PAD, Batch
+from tasks import PAD, Batch, Chance, Range, Settings
 
 
 class Gradient(Rule):
     """Back-propagation through model and loss."""
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Settings):
         """Rates are per update; shares are of all updates."""
 
-        rate: float = 1e-3  # at its highest
-        warmup: float = 0.06  # share of updates in which the rate rises from zero
+        rate: Annotated[float, Range(0, 10, "(]")] = 1e-3  # at its highest
+        warmup: Annotated[float, Range(0, 1)] = 0.06  # share of updates in which the rate rises from zero
         decay: Literal["linear", "cosine", "constant"] = "linear"  # after that, to zero or not at all
-        momentum: float = 0.9  # Adam's beta 1
-        memory: float = 0.98  # Adam's beta 2
-        weight_decay: float = 0.01  # on matrices only
-        clip: float = 1.0  # largest norm of the whole gradient
-        smoothing: float = 0.1  # share of probability spread over all tokens (Szegedy et al., 2016)
+        momentum: Chance = 0.9  # Adam's beta 1
+        memory: Chance = 0.98  # Adam's beta 2
+        weight_decay: Annotated[float, Range(0, 10)] = 0.01  # on matrices only
+        clip: Annotated[float, Range(0, 1_000_000, "(]")] = 1.0  # largest norm of the whole gradient
+        smoothing: Chance = 0.1  # share of probability spread over all tokens (Szegedy et al., 2016)
 
     def __init__(self, model: Model, config: Config, updates: int, precision: torch.dtype) -> None:
         self.config, self.updates, self.done = config, updates, 0
@@ -60,6 +60,18 @@ class Gradient(Rule):
     def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
         """The model as it is."""
         yield {}
+
+    def state(self) -> dict[str, Tensor]:
+        """Adam's moments and step counts, parameter by parameter, and the place in the schedule."""
+        kept = [(n, key, value) for n, p in enumerate(self.trained) for key, value in self.optimiser.state[p].items()]
+        return {f"{n}.{key}": value for n, key, value in kept} | {"done": torch.tensor(self.done)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to that state."""
+        self.done = int(state["done"])
+        for n, parameter in enumerate(self.trained):
+            own = {k.partition(".")[2]: v for k, v in state.items() if k.startswith(f"{n}.")}
+            self.optimiser.state[parameter] = {k: v.to(parameter.device, copy=True) for k, v in own.items()}
 
 
 class Taught(nn.Module):

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from bench.learning import Rule
 from models import Model
-from tasks import PAD, Batch
+from tasks import PAD, Batch, Range, Settings
+
+Strength = Annotated[float, Range(0, 1_000_000, "(]")]
 
 
 class Ridge(Rule):
@@ -22,11 +24,16 @@ class Ridge(Rule):
 
     passes = 1
 
+    @classmethod
+    def computes(cls, precision: torch.dtype) -> torch.dtype:
+        """Always in float32 (sums in float64): a state that is carried on does not bear less."""
+        return torch.float32
+
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Settings):
         """Strengths are per target token, so they do not depend on how much data came."""
 
-        strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # the best on validation is kept
+        strengths: tuple[Strength, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # the best on validation is kept
 
     def __init__(self, model: Model, config: Config, updates: int, precision: torch.dtype) -> None:
         self.model, self.config = model, config
@@ -42,7 +49,7 @@ class Ridge(Rule):
 
     @torch.no_grad()
     def learn(self, batch: Batch) -> None:
-        """Adds one batch to the sums; products in the model's precision, sums in float64."""
+        """Adds one batch to the sums; products in float32, sums in float64."""
         features = self.model(batch).flatten(0, 1)  # (B * T, H)
         if batch.target.is_floating_point():
             self._add(features, batch.target.to(torch.float64).T @ features.to(torch.float64), batch.target.sum(0))
@@ -81,6 +88,17 @@ class Ridge(Rule):
         else:
             weight = torch.cholesky_solve(products.T, factor).T
         return weight, out - weight @ mean
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums, and over how many tokens they go."""
+        sums = {name: getattr(self, name) for name in ("squares", "products", "features", "outputs")}
+        return sums | {"seen": torch.tensor(self.seen)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to those sums."""
+        for name in ("squares", "products", "features", "outputs"):
+            setattr(self, name, state[name].to(self.device, copy=True))
+        self.seen = int(state["seen"])
 
 
 RULE = Ridge

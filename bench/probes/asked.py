@@ -12,8 +12,8 @@ import torch
 
 import models
 import tasks
-from bench import learning
-from bench.trial import Trial
+from bench import identity, learning, machine
+from bench.trial import Place, Trial
 from models import Model
 from tasks import Task
 
@@ -23,15 +23,10 @@ def task(trial: Trial) -> Task:
     return _task(trial.task, json.dumps(trial.task_settings, sort_keys=True), trial.data)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _task(name: str, settings: str, data: str | None) -> Task:
     kind = tasks.load(name)
     return kind(tasks.configured(kind.Config, json.loads(settings), f"task {name}"), Path(data) if data else None)
-
-
-def checksum(trial: Trial) -> str:
-    """Of the trial's data."""
-    return task(trial).checksum
 
 
 def model(trial: Trial) -> tuple[type[Model], Any]:
@@ -47,6 +42,25 @@ def rule(trial: Trial, kind: type[Model]) -> tuple[type[learning.Rule], Any]:
         raise tasks.BadInput(f"model {trial.model}: learning = {kind.learning!r}; expected one of: {known}")
     taught = learning.load(kind.learning)
     return taught, tasks.configured(taught.Config, trial.learning, f"learning rule {kind.learning}")
+
+
+def vouched(trial: Trial, place: Place) -> dict[str, str]:
+    """What the trial is made of; every name, setting and file in it is good. Raises BadInput."""
+    one = task(trial)
+    precise = machine.precision(place.bfloat16, trial.precision)
+    if trial.probe == "floor":
+        exact = dataclasses.replace(trial, task_settings=config(one), precision="")
+        return identity.parts(exact, one.checksum, place.kind, None, place.threads)
+    kind, chosen = model(trial)
+    taught, settings = rule(trial, kind)
+    exact = dataclasses.replace(
+        trial,
+        task_settings=config(one),
+        model_settings=dataclasses.asdict(chosen),  # with all defaults, and each value of its own type
+        learning=dataclasses.asdict(settings),
+        precision=str(taught.computes(precise)).removeprefix("torch."),
+    )
+    return identity.parts(exact, one.checksum, place.kind, kind.learning, place.threads)
 
 
 def built(trial: Trial, device: torch.device) -> Model:

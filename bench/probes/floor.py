@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
-from bench import machine, record
+from bench import identity, machine, record
 from bench.probes import asked
 from bench.trial import Trial, now
 
 
-def run(trial: Trial, out: Path, device: torch.device) -> list[record.Result]:
+def run(trial: Trial, made_of: dict[str, str], device: torch.device) -> list[record.Result]:
     """Scores every floor of the trial's task on the test split."""
-    task, checksum = asked.task(trial), asked.checksum(trial)
-    identity = trial.identity(checksum, "cpu")
+    task = asked.task(trial)
     return [
         record.Result(
             probe="floor",
@@ -30,7 +27,8 @@ def run(trial: Trial, out: Path, device: torch.device) -> list[record.Result]:
             suite=trial.suite,
             command=trial.command(),
             time=now(),
-            id=identity,
+            id=identity.name(made_of),
+            made_of=made_of,
         )
         for name, scores in task.floors("test").items()
     ]

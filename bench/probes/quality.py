@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
-from bench import machine, record
+from bench import identity, machine, record
 from bench.probes import asked
-from bench.progress import Progress
 from bench.train import Answers, Learner, Training, answers, train
 from bench.trial import Trial, now
+from bench.watch import Watch
 from models import Model
 from models.layers.embedding import Patches
 from tasks import BOS, Scores, Task, collate
@@ -28,21 +28,20 @@ PICTURES = 24  # items whose picture is kept with the answers
 WATCHED = 16  # items whose attention is kept
 
 
-def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> record.Result:
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> record.Result:
     """One trained and tested model as a row, its artifacts stored first."""
     task = asked.task(trial)
     kind, _ = asked.model(trial)
     rule, settings = asked.rule(trial, kind)
-    precision = machine.precision(device, trial.precision)
+    precision = rule.computes(machine.precision(machine.able(device), trial.precision))
 
     def make(updates: int) -> Learner:
         model = asked.built(trial, device)
         return model, rule(model, settings, updates, precision)
 
-    model, training = train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, progress.train)
-    said = answers(model, task, "test", device, trial.beam)
+    model, training = train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch)
+    said = answers(model, task, "test", device, trial.beam, watch=watch)
     scores = task.score(said.tokens, "test")
-    identity = trial.identity(task.checksum, device.type)
     learning = {
         "rule": kind.learning,
         "precision": str(precision).removeprefix("torch."),
@@ -54,7 +53,7 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> re
         task=trial.task,
         seed=trial.seed,
         status="ok",
-        metrics=scores.totals | _costs(model, training, said) | {f"validation_{scores.main}": training.best_score},
+        metrics=scores.totals | _costs(model, training, said) | _validation(scores.main, training),
         main=scores.main,
         config={
             "model": asked.config(model) | _picture_encoder(model),
@@ -65,16 +64,22 @@ def run(trial: Trial, out: Path, device: torch.device, progress: Progress) -> re
             "data": trial.data,
             "asked": dataclasses.asdict(trial),
         },
-        budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None} | {"used": training.used()},
+        budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None}
+        | {"used": training.used() | {"interruptions": training.interruptions}},
         curve=training.curve,
         signatures=scores.signatures,
         environment=machine.environment(device),
-        artifacts=_kept(out, identity, model, task, said, scores, device),
+        artifacts=_kept(out, identity.name(made_of), model, task, said, scores, device),
         suite=trial.suite,
-        command=trial.command(),
+        command=trial.command(device),
         time=now(),
-        id=identity,
+        id=identity.name(made_of),
+        made_of=made_of,
     )
+
+
+def _validation(main: str, training: Training) -> dict[str, float | int]:
+    return {} if training.best_score is None else {f"validation_{main}": training.best_score}
 
 
 def _picture_encoder(model: Model) -> dict[str, str]:
@@ -101,7 +106,7 @@ def _costs(model: Model, training: Training, said: Answers) -> dict[str, float |
 
 
 def _kept(
-    out: Path, identity: str, model: Model, task: Task, said: Answers, scores: Scores, device: torch.device
+    out: Path, trial: str, model: Model, task: Task, said: Answers, scores: Scores, device: torch.device
 ) -> dict[str, dict[str, str]]:
     """Artifacts: the answers, the attention where there is one, the parameters."""
     files = {
@@ -112,7 +117,7 @@ def _kept(
     if any(w is not None for w in watched):
         files["attention.json"] = _json([w for w in watched if w is not None])
     names = {"answers.json": "answers", "model.safetensors": "checkpoint", "attention.json": "attention"}
-    return {names[file]: record.store(out, identity, file, content) for file, content in files.items()}
+    return {names[file]: record.store(out, trial, file, content) for file, content in files.items()}
 
 
 def _whole(model: Model) -> dict[str, Tensor]:
