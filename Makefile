@@ -36,7 +36,7 @@ pytest: install
 	$(BIN)/python -m pytest -q
 
 soak: install  ## the long forms of the tests: every fault at every call, a thousand kills, large folders
-	SEQBENCH_SOAK=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \
+	SEQBENCH_SOAK=2000 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \
 		tests/test_malformed.py tests/test_kills.py tests/test_report.py
 
 multi30k: install  ## five models on Multi30k German to English: make multi30k DATA=folder

@@ -53,11 +53,11 @@ def _trial(run: Path, row: Result) -> Trial:
     """What was asked for when the row was made. Raises BadInput where it does not say so."""
     try:
         trial = from_plain(row.config["asked"])
+        if not (isinstance(trial.model_settings, dict) and isinstance(trial.task_settings, dict)):
+            raise TypeError("settings that are none")
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{run}: the row of {row.model} on {row.task} does not say how its model was made "
             f"({type(error).__name__}: {error}); run it again"
         ) from None
-    if not all(isinstance(s, dict) for s in (trial.model_settings, trial.task_settings)):
-        raise BadInput(f"{run}: the row of {row.model} on {row.task} holds settings that are none; run it again")
     return trial

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tasks import BOS, EOS, PAD, SPECIALS, Batch, Spec, found, listed
+from tasks import BOS, EOS, PAD, SPECIALS, Batch, Settings, Spec, found, listed
 
 Source = Int[Tensor, "B S"] | Float[Tensor, "B S F"]
 
@@ -60,8 +60,8 @@ class Model(nn.Module, ABC):
     config: Any  # of the class's own Config
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
-        """Settings of the model; each model states its own."""
+    class Config(Settings):
+        """Settings of the model; each model states its own, with their ranges."""
 
     def __init__(self, spec: Spec, config: Any = None) -> None:
         super().__init__()

@@ -16,22 +16,22 @@ from models import Model, Source, State, teacher_inputs
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
 from models.layers.recurrent import Recurrent
-from tasks import Batch, Spec
+from tasks import Batch, Chance, Depth, Size, Spec
 
 
 class Bahdanau(Model):
     """Attention over the states of a bidirectional GRU, one alignment a target token."""
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Model.Config):
         """Sizes in units; rates are probabilities."""
 
-        width: int = 256  # of the embeddings and the features
-        hidden: int = 256  # GRU units, each direction and the decoder
-        alignment: int = 256  # units of the alignment network
-        layers: int = 1  # of the encoder
-        dropout: float = 0.2
-        word_dropout: float = 0.0  # source tokens that become <unk> in training
+        width: Size = 256  # of the embeddings and the features
+        hidden: Size = 256  # GRU units, each direction and the decoder
+        alignment: Size = 256  # units of the alignment network
+        layers: Depth = 1  # of the encoder
+        dropout: Chance = 0.2
+        word_dropout: Chance = 0.0  # source tokens that become <unk> in training
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)

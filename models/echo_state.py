@@ -8,7 +8,7 @@ reservoirpy draws every matrix; torch runs the recurrence over the whole batch.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from models import Model, Source, State, teacher_inputs
 from models.layers.embedding import Patches, target_vocabulary, within
 from models.layers.recurrent import turn
-from tasks import Batch, Spec
+from tasks import Batch, Range, Share, Spec
+
+LINKS = 2  # recurrent weights a unit, below which a reservoir may hold no circle: its spectral radius would be zero
+Units = Annotated[int, Range(3, 20_000)]  # of fewer, reservoirpy finds no spectral radius
+Scale = Annotated[float, Range(0, 1000)]
+States = Annotated[int, Range(0, 1_000_000)]
 
 
 class EchoState(Model):
@@ -27,20 +32,30 @@ class EchoState(Model):
     learning = "ridge"
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Model.Config):
         """Sizes in units; one reservoir a leak rate, side by side, so that several memories of unlike length form."""
 
-        units: int = 500  # of each reservoir that reads
-        writer: int = 1000  # units of the reservoir that writes; none is used where the answer is a label
-        leaks: tuple[float, ...] = (0.5,)  # share of the new state let in at each tick, by reservoir
-        writer_leak: float = 0.5
-        radius: float = 0.9  # spectral radius of the recurrence
-        input_scaling: float = 1.0
-        context_scaling: float = 0.3  # of what was read, as input of the reservoir that writes
-        connectivity: float = 0.1  # share of recurrent weights that are not zero
-        input_connectivity: float = 0.1
-        washout: int = 0  # first states that are left out of the mean where the answer is a label
+        units: Units = 500  # of each reservoir that reads
+        writer: Units = 1000  # units of the reservoir that writes; none is used where the answer is a label
+        leaks: tuple[Share, ...] = (0.5,)  # share of the new state let in at each tick, by reservoir
+        writer_leak: Share = 0.5
+        radius: Annotated[float, Range(0, 10)] = 0.9  # spectral radius of the recurrence
+        input_scaling: Scale = 1.0
+        context_scaling: Scale = 0.3  # of what was read, as input of the reservoir that writes
+        connectivity: Share = 0.1  # share of recurrent weights that are not zero
+        input_connectivity: Share = 0.1
+        washout: States = 0  # first states that are left out of the mean where the answer is a label
         bidirectional: bool = True
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            for name in ("units", "writer"):
+                links = getattr(self, name) * self.connectivity
+                if links < LINKS:
+                    raise ValueError(
+                        f"{name}={getattr(self, name)} at connectivity={self.connectivity} leave {links:.2g} "
+                        f"weights a unit; expected {LINKS} or more"
+                    )
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)

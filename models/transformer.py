@@ -16,24 +16,29 @@ from torch.nn import functional
 from models import Model, Source, State, teacher_inputs
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
-from tasks import Batch, Spec
+from tasks import Batch, Chance, Depth, Size, Spec
 
 
 class Transformer(Model):
     """Encoder and decoder of self-attention, the decoder also attending to what was read."""
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Model.Config):
         """Sizes in units; rates are probabilities."""
 
-        width: int = 256
-        layers: int = 3  # of the encoder
-        decoder_layers: int = 3  # each costs half as much again: it attends twice
-        heads: int = 4
-        feedforward: int = 512
+        width: Size = 256
+        layers: Depth = 3  # of the encoder
+        decoder_layers: Depth = 3  # each costs half as much again: it attends twice
+        heads: Size = 4  # a divisor of the width
+        feedforward: Size = 512
         norm: Literal["pre", "post"] = "pre"  # before each part (Xiong et al., 2020) or after its sum, as published
-        dropout: float = 0.1
-        word_dropout: float = 0.0  # source tokens that become <unk> in training
+        dropout: Chance = 0.1
+        word_dropout: Chance = 0.0  # source tokens that become <unk> in training
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.width % self.heads:
+                raise ValueError(f"heads={self.heads} do not divide width={self.width}")
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)

@@ -175,7 +175,8 @@ def _axis(metric: str) -> str:
 
 
 def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    """The name, or its two ends: what tells a configuration from others often stands last."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
 
 
 @_styled
@@ -272,7 +273,7 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
     figure, axes = _figure(3.6)
     labelled: set[str] = set()
     for (name, _), seed in points.groupby(["name", "seed"], sort=False):
-        line = seed.dropna(subset=[against, "value"]).sort_values(against)
+        line = seed.dropna(subset=[against, "value"]).sort_values(against, kind="stable")
         style = chosen[str(seed["model"].iloc[0])]
         label = _short(str(name)) if name not in labelled else "_"
         labelled.add(str(name))
@@ -320,7 +321,7 @@ def heat(attention: Attention, model: str) -> Figure:
 
 
 def _token(token: str) -> str:
-    return _short(words.clean(token), 14) or "∅"
+    return words.cut(words.clean(token), 14) or "∅"
 
 
 @_styled

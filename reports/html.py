@@ -15,6 +15,7 @@ from PIL import Image
 
 from reports import ReportError, figures, words
 from reports._svg import Drawn, drawn
+from reports.appendix import spreadsheet
 from reports.page import Page, page
 from reports.stored import gather
 
@@ -28,10 +29,12 @@ def write(runs: Sequence[Path], out: Path) -> Path:
     Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a
     run cannot be read.
     """
-    found = page(gather([Path(run) for run in runs]))
-    files = _files(found)
+    stored = gather([Path(run) for run in runs])
+    files = _files(page(stored))
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
+        with (out / "trials.csv").open("w", encoding="utf-8", newline="") as file:
+            file.writelines(spreadsheet(stored))  # line by line: of many trials it is the largest file by far
         for name, content in files.items():
             (out / name).write_bytes(content)
     except OSError as error:
@@ -40,14 +43,14 @@ def write(runs: Sequence[Path], out: Path) -> Path:
 
 
 def _files(found: Page) -> dict[str, bytes]:
-    """Every file of a report, by its name below the report's folder; the page itself comes last."""
+    """Every file of a report but its CSV, by name below the report's folder; the page itself comes last."""
     sections = [section for *_, sections in found.parts for section in sections]
     drawings = [*found.drawings, *(drawing for section in sections for drawing in section.drawings)]
     shown = [sample for section in sections for sample in section.samples if sample.picture]
     figured = {d.name: drawn(d.figure, d.name, words.clean(d.alt)) for d in drawings}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
     text = {f"figures/{name}.svg": figure.file for name, figure in figured.items()}
-    text |= {"trials.csv": found.csv, "report.md": _markdown(found), "index.html": _page(found, figured)}
+    text |= {"report.md": _markdown(found), "index.html": _page(found, figured)}
     return {**pictures, **{name: content.encode() for name, content in text.items()}}
 
 

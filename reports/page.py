@@ -2,131 +2,84 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from bench.statistics import Interval
-from reports import figures, samples, summary, tables, words
+from reports import appendix, figures, parts, samples, summary, tables, words
+from reports.parts import Cell, Drawing, Limits, Names, Page, Section, Shown, Table
 from reports.samples import Sample
-from reports.stored import Attention, Row, Stored, described
+from reports.stored import Attention, Stored, number
 from reports.tables import Line
+
+__all__ = ["Page", "page", "slug"]
 
 MARKS = {"s": "■", "o": "●", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "p": "⬟", "h": "⬢"}
 COSTS = {
     "parameters_trained", "parameters_total", "train_seconds", "updates", "examples", "generate_seconds",
     "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second",
 }  # fmt: skip
-KINDS_OF_TRIAL = {"failed": "failed", "skipped": "skipped", "interrupted": "interrupted", "ok": "gave no number"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One cell of a table; the mark and its colour are the model's in every figure."""
-
-    text: str
-    note: str = ""
-    strong: bool = False
-    mark: str = ""
-    colour: str = ""
-    warning: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table with a caption; `numbers` are the columns aligned to the right, `quiet` the rows set back (floors)."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    quiet: int = 0  # that many of the last rows
-    numbers: tuple[bool, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """A figure, the name of its file, what it shows in words, and the line under it."""
-
-    figure: Figure
-    name: str
-    alt: str
-    caption: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """A sample item as text, and its picture as a data URI and as the name of a file."""
-
-    why: str
-    item: int
-    source: str | None
-    picture: str | None
-    file: str
-    reference: str
-    answers: tuple[tuple[Cell, str, str], ...]  # model, answer, score
-    metric: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Section:
-    """What one task contributes to one part of the page."""
-
-    title: str
-    drawings: tuple[Drawing, ...] = ()
-    tables: tuple[Table, ...] = ()
-    samples: tuple[Shown, ...] = ()
-    note: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """The whole report, in the order in which it is read."""
-
-    title: str
-    facts: str
-    verdicts: tuple[tuple[str, str], ...]  # task, sentences
-    caveats: tuple[str, ...]
-    drawings: tuple[Drawing, ...]  # each task at a glance
-    glance: Table | None
-    parts: tuple[tuple[str, str, str, tuple[Section, ...]], ...]  # anchor, title, explanation, sections
-    csv: str
-    explained: str  # of the first figures
 
 
 def page(stored: Stored) -> Page:
-    """Everything a report says about `stored`."""
-    found = {task: tables.lines(stored, task) for task in stored.tasks}
+    """Everything a report says about `stored`; where there is too much of it, the first of each sort."""
+    most = parts.limits(len(stored.rows))
+    tasks, note = parts.first(stored.tasks, most.tasks, len(stored.tasks), "tasks")
+    ranked = {task: tables.ranking(stored, task, most.lines, most.floors) for task in tasks}
+    found = {task: ranking.lines for task, ranking in ranked.items()}
     keyed = _Keys(line.model for lines in found.values() for line in lines if line.kind == "model")
     scored = {task: lines for task, lines in found.items() if lines}
     with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
-    parts: list[tuple[str, str, str, list[Section | None]]] = [
-        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
-        ("learning", "Learning curves", LEARNING, [_learning(t, lines) for t, lines in with_models.items()]),
-        ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in with_models.items()]),
-        ("detail", "In detail", DETAIL, [_detail(t, lines, keyed) for t, lines in with_models.items()]),
-        ("answers", "Sample answers", ANSWERS, [_answers(t, lines, keyed) for t, lines in with_models.items()]),
-        ("attention", "Attention", ATTENTION, [_attention(t, lines) for t, lines in with_models.items()]),
-        ("failures", "Failures", "", [_failures(stored)]),
-        ("made", "How this was measured", "", _made(stored, found)),
-    ]
+    names = Names()
     return Page(
         title="Which sequence model, for which task, at which cost",
         facts=_facts(stored),
         verdicts=tuple((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
-        caveats=tuple(summary.caveats(stored, found)),
-        drawings=tuple(_ranking(task, lines) for task, lines in scored.items()),
+        caveats=(*summary.caveats(stored, found), *([note] if note else []), *_cut(ranked)),
+        drawings=names.drawings([_ranking(task, lines) for task, lines in scored.items()]),
         glance=_glance(with_models, keyed) if with_models else None,
-        parts=tuple((a, t, e, kept) for a, t, e, sections in parts if (kept := tuple(s for s in sections if s))),
-        csv=spreadsheet(stored),
+        parts=tuple(
+            (anchor, title, explanation, tuple(names.section(s) for s in kept))
+            for anchor, title, explanation, sections in _parts(stored, scored, with_models, keyed, most)
+            if (kept := [s for s in sections if s])
+        ),
+        csv="".join(appendix.spreadsheet(stored)) if len(stored.rows) <= parts.MANY else "",
         explained=GLANCE,
     )
+
+
+def _parts(
+    stored: Stored, scored: dict[str, list[Line]], models: dict[str, list[Line]], keyed: _Keys, most: Limits
+) -> list[tuple[str, str, str, list[Section | None]]]:
+    """Anchor, title, explanation and sections of each part."""
+    return [
+        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
+        ("learning", "Learning curves", LEARNING, [_learning(t, lines, most) for t, lines in models.items()]),
+        ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in models.items()]),
+        ("detail", "In detail", DETAIL, [_detail(t, lines, keyed, most) for t, lines in models.items()]),
+        ("answers", "Sample answers", ANSWERS, [_answers(t, lines, keyed, most) for t, lines in models.items()]),
+        ("attention", "Attention", ATTENTION, [_attention(t, lines, most) for t, lines in models.items()]),
+        ("failures", "Failures", "", [appendix.failed(stored, most)]),
+        ("made", "How this was measured", "", appendix.made(stored, scored, most)),
+    ]
+
+
+def _cut(ranked: dict[str, tables.Ranking]) -> Iterable[str]:
+    """Which tasks have more configurations than are shown."""
+    for task, ranking in ranked.items():
+        models = sum(line.kind == "model" for line in ranking.lines)
+        floors = len(ranking.lines) - models
+        if models < ranking.models:
+            yield (
+                f"{words.task(task)}: showing the first {models:,} of {ranking.models:,} configurations, the best of "
+                "each model first; what is said of the others holds among those shown."
+            )
+        if floors < ranking.floors:
+            yield f"{words.task(task)}: showing the first {floors:,} of {ranking.floors:,} floors, the highest."
 
 
 GLANCE = (
@@ -162,22 +115,23 @@ class _Keys:
         if line.kind == "floor":
             return Cell(line.name)
         style = self.styles[line.model]
-        warning = summary.under(line.below) if line.below else ""
-        return Cell(line.name, mark=MARKS.get(style.marker, "●"), colour=style.colour, warning=warning)
+        mark = MARKS.get(style.marker, "●")
+        return Cell(line.name, mark=mark, colour=style.colour, warning=summary.warning(line))
 
 
 def _facts(stored: Stored) -> str:
-    quality = [row.result for row in stored.rows if row.result.probe == "quality"]
-    parts = [
+    quality = [row.result for row in stored.trials]
+    told = [
         words.plural(len({r.model for r in quality}), "model"),
         words.plural(len(stored.tasks), "task"),
         words.plural(len({r.seed for r in quality}), "seed"),
         words.plural(len(quality), "trial"),
     ]
-    suites = sorted({words.clean(row.result.suite) for row in stored.rows if row.result.suite})
-    machines = sorted({_machine(r.environment) for r in quality} - {""})
-    said = ", ".join(parts) + (f"; suite {words.listed(suites)}" if suites else "")
-    return f"{said}; on {words.listed(machines)}" if machines else said
+    suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
+    environments = {id(e): e for e in (r.environment for r in quality)}.values()
+    machines = sorted({_machine(e) for e in environments} - {""})
+    said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
+    return f"{said}; on {words.several(machines)}" if machines else said
 
 
 def _machine(environment: dict[str, Any]) -> str:
@@ -223,8 +177,7 @@ def _scored(lines: Sequence[Line], key: tuple[str, str]) -> Cell:
     line = next((x for x in lines if (x.model, x.name) == key and x.kind == "model"), None)
     if line is None:
         return Cell("–", note="no result")
-    warning = summary.under(line.below) if line.below else ""
-    best = line is lines[0]
+    warning, best = summary.warning(line), line is lines[0]
     return Cell(words.number(line.value, line.metric), note=_note(line), strong=best, warning=warning)
 
 
@@ -290,7 +243,7 @@ def _costs(line: Line) -> list[Cell]:
 
 def _used(line: Line, what: str) -> float | None:
     used = [row.result.budget.get("used") for row in line.rows]
-    numbers = [u[what] for u in used if isinstance(u, dict) and isinstance(u.get(what), int | float)]
+    numbers = [n for u in used if isinstance(u, dict) and (n := number(u.get(what))) is not None]
     return float(np.mean(numbers)) if numbers else None
 
 
@@ -302,8 +255,8 @@ def _further(lines: Sequence[Line], main: str, most: int = 5) -> list[str]:
     return [n for n in kept if not n.endswith(words.HELD_OUT) and n + words.HELD_OUT not in names][:most]
 
 
-def _learning(task: str, lines: Sequence[Line]) -> Section | None:
-    points = tables.curves(lines)
+def _learning(task: str, lines: Sequence[Line], most: Limits) -> Section | None:
+    points = tables.curves(lines, most.seeds)
     metric = lines[0].metric
     if points.empty or points["value"].dropna().empty:
         return None
@@ -317,13 +270,14 @@ def _learning(task: str, lines: Sequence[Line]) -> Section | None:
         for against, said in (("updates", "updates"), ("seconds", "training time"))
         if against in points and not points[[against, "value"]].dropna().empty
     )
-    return Section(words.task(task), drawings=drawings) if drawings else None
+    seeds = max(len(line.rows) for line in lines)
+    note = f"{words.task(task)}: showing the first {most.seeds} of up to {seeds:,} seeds." if seeds > most.seeds else ""
+    return Section(words.task(task), drawings=drawings, note=note) if drawings else None
 
 
 def _last(lines: Sequence[Line]) -> str:
-    ends = [
-        (line, [p for p in line.rows[0].result.curve if line.metric in p]) for line in lines if line.kind == "model"
-    ]
+    models = [line for line in lines if line.kind == "model"]
+    ends = [(line, [p for p in tables.course(line.rows[0]) if line.metric in p]) for line in models]
     said = [f"{line.name} {words.number(points[-1][line.metric], line.metric)}" for line, points in ends if points]
     return "; ".join(said)
 
@@ -344,24 +298,26 @@ def _cost(task: str, lines: Sequence[Line]) -> Section | None:
     return Section(words.task(task), drawings=(drawing,))
 
 
-def _detail(task: str, lines: Sequence[Line], keyed: _Keys) -> Section | None:
+def _detail(task: str, lines: Sequence[Line], keyed: _Keys, most: Limits) -> Section | None:
     """Metrics that come in two parts (all items, and items of a sort held out of training) or by kind of item."""
     names = dict.fromkeys(name for line in lines for name in line.means)
     held = [n.removesuffix(words.HELD_OUT) for n in names if n.endswith(words.HELD_OUT)]
     kinds = [n for n in names if n.startswith(words.KIND) and not n.endswith(words.HELD_OUT)]
     made = []
     if held:
-        pairs = [name for base in held for name in (base, base + words.HELD_OUT)]
-        head = [h for base in held for h in (words.headed(base), "held out")]
+        shown, note = parts.first(held, most.columns // 2, len(held), "metrics")
+        pairs = [name for base in shown for name in (base, base + words.HELD_OUT)]
+        head = [h for base in shown for h in (words.headed(base), "held out")]
         caption = f"{words.task(task)}: test items, with those of a sort that training never showed (held out) apart"
-        made.append(_metrics(caption, head, pairs, lines, keyed))
+        made.append(_metrics(caption, head, pairs, lines, keyed, note))
     if kinds:
-        head = [words.headed(kind) for kind in kinds]
-        made.append(_metrics(f"{words.task(task)}: by kind of item", head, kinds, lines, keyed))
+        shown, note = parts.first(kinds, most.columns, len(kinds), "kinds")
+        head = [words.headed(kind) for kind in shown]
+        made.append(_metrics(f"{words.task(task)}: by kind of item", head, shown, lines, keyed, note))
     return Section(words.task(task), tables=tuple(made)) if made else None
 
 
-def _metrics(caption: str, head: list[str], names: list[str], lines: Sequence[Line], keyed: _Keys) -> Table:
+def _metrics(caption: str, head: list[str], names: list[str], lines: Sequence[Line], keyed: _Keys, note: str) -> Table:
     shown = [line for line in lines if any(name in line.means for name in names)]
     rows = tuple(
         (
@@ -371,17 +327,18 @@ def _metrics(caption: str, head: list[str], names: list[str], lines: Sequence[Li
         for line in shown
     )
     quiet = sum(line.kind == "floor" for line in shown)
-    return Table(caption, ("model", *head), rows, quiet, (False, *[True] * len(names)))
+    return Table(caption, ("model", *head), rows, quiet, (False, *[True] * len(names)), note)
 
 
-def _answers(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
-    found = samples.samples(lines)
-    without = [line.name for line in lines if line.kind == "model" and not line.rows[0].answers]
-    note = f"No stored answers of {words.listed(without)}." if without else ""
-    shown = tuple(_shown(task, sample, keyed) for sample in found)
+def _answers(task: str, lines: Sequence[Line], keyed: _Keys, most: Limits) -> Section:
+    models = [line for line in lines if line.kind == "model"]
+    asked, note = parts.first(models, most.answers, len(models), "models, from best to worst")
+    without = [line.name for line in asked if not line.rows[0].answers]
+    notes = [note] + ([f"No stored answers of {words.several(without)}."] if without else [])
+    shown = tuple(_shown(task, sample, keyed) for sample in samples.samples(asked))
     if not shown and not without:
-        note = "No item was answered by every model."
-    return Section(words.task(task), samples=shown, note=note)
+        notes.append("No item was answered by every model.")
+    return Section(words.task(task), samples=shown, note=" ".join(n for n in notes if n))
 
 
 def _shown(task: str, sample: Sample, keyed: _Keys) -> Shown:
@@ -405,10 +362,12 @@ def _mark(scores: dict[str, float], metric: str) -> str:
     return words.number(scores[metric], metric)
 
 
-def _attention(task: str, lines: Sequence[Line]) -> Section | None:
-    preferred = [sample.item for sample in samples.samples(lines)]
-    drawings = tuple(_gazed(task, line, attention) for line, attention in samples.looked_at(lines, preferred))
-    return Section(words.task(task), drawings=drawings) if drawings else None
+def _attention(task: str, lines: Sequence[Line], most: Limits) -> Section | None:
+    models = [line for line in lines if line.kind == "model"][: most.answers]
+    looked = samples.looked_at(models, [sample.item for sample in samples.samples(models)])
+    shown, note = parts.first(looked, most.attention, len(looked), "models, from best to worst")
+    drawings = tuple(_gazed(task, line, attention) for line, attention in shown)
+    return Section(words.task(task), drawings=drawings, note=note) if drawings else None
 
 
 def _gazed(task: str, line: Line, attention: Attention) -> Drawing:
@@ -432,100 +391,9 @@ def _most(weights: Sequence[float], attention: Attention) -> str:
     return f"row {row + 1}, column {column + 1}"
 
 
-def _failures(stored: Stored) -> Section | None:
-    """Trials without a number, and artifacts that could not be read; a failure is a row and is shown as one."""
-    rows = tuple(
-        (
-            Cell(words.model(r.model) if r.probe == "quality" else words.floor(r.model)),
-            Cell(words.task(r.task)),
-            Cell(str(r.seed)),
-            Cell(KINDS_OF_TRIAL.get(r.status, r.status)),
-            Cell(r.reason or "no reason was stored"),
-            Cell(r.command or "–"),
-        )
-        for r in (row.result for row in stored.unfinished)
-    )
-    head = ("model", "task", "seed", "what", "reason", "command that repeats it")
-    made = (Table("Trials that gave no number", head, rows),) if rows else ()
-    problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
-    note = "Files that could not be read: " + "; ".join(problems) + "." if problems else ""
-    return Section("", tables=made, note=note) if made or note else None
-
-
-def _made(stored: Stored, found: dict[str, list[Line]]) -> list[Section | None]:
-    named = {row: line.name for lines in found.values() for line in lines for row in line.rows}
-    commands = tuple(
-        (Cell(name), Cell(words.task(row.result.task)), Cell(str(row.result.seed)), Cell(row.result.command))
-        for row, name in named.items()
-        if row.result.command
-    )
-    told = tuple(
-        (Cell(line.name), Cell(words.task(task)), Cell(_settings(line.rows[0])))
-        for task, lines in found.items()
-        for line in lines
-        if line.kind == "model"
-    )
-    return [
-        _table("Machine and versions", ("", ""), _environment(stored)),
-        _table("How each score is computed", ("task", "metric", "signature"), _signatures(stored)),
-        _table("Settings", ("model", "task", "settings"), told),
-        _table("The command that made each number", ("model", "task", "seed", "command"), commands),
-    ]
-
-
-def _table(title: str, head: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Section | None:
-    return Section(title, tables=(Table(title, head, rows),)) if rows else None
-
-
-def _environment(stored: Stored, most: int = 4) -> tuple[tuple[Cell, ...], ...]:
-    """Every fact about the machines, with all its values where trials ran on several."""
-    values: dict[str, dict[str, None]] = {}
-    for row in stored.rows:
-        for key, value in row.result.environment.items():
-            said = _spoken(value)
-            values.setdefault(key, {})[words.clean(said)] = None
-    shown = {key: [*found][:most] + (["…"] if len(found) > most else []) for key, found in values.items()}
-    return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in shown.items())
-
-
-def _spoken(value: Any) -> str:
-    """A stored value in words: a table of versions as "torch 2.11.0, numpy 2.4.6"."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_spoken(inner)}" for key, inner in value.items())
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _signatures(stored: Stored) -> tuple[tuple[Cell, ...], ...]:
-    found = dict.fromkeys(
-        (words.task(row.result.task), words.metric(name), signature)
-        for row in stored.rows
-        for name, signature in row.result.signatures.items()
-        if not name.startswith(words.KIND)  # said once, by naming
-    )
-    return tuple(tuple(Cell(text) for text in entry) for entry in found)
-
-
-def _settings(row: Row) -> str:
-    return ", ".join(f"{key}={value}" for key, value in described(row.result).items())
-
-
-def spreadsheet(stored: Stored) -> str:
-    """Every trial as CSV; a text that a spreadsheet would take for a formula is quoted."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    metrics = list(dict.fromkeys(name for row in stored.rows for name in row.result.metrics))
-    told = ("task", "probe", "model", "seed", "status", "main", "reason", "command")
-    writer.writerow([*told, *(_literal(m) for m in metrics)])
-    for r in (row.result for row in stored.rows):
-        writer.writerow([*(_literal(getattr(r, t)) for t in told), *(r.metrics.get(m, "") for m in metrics)])
-    return buffer.getvalue()
-
-
-def _literal(value: str | int) -> str:
-    text = words.clean(str(value))
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def slug(name: str) -> str:
-    """A name as part of a file's name: letters, digits and hyphens only."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "nameless"
+def slug(name: str, most: int = 40) -> str:
+    """A name as part of a file's name: letters, digits and hyphens, with a checksum where that may not be all of it."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(plain) <= most and re.fullmatch(r"[A-Za-z0-9]+(?:[ -][A-Za-z0-9]+)*", name):
+        return plain
+    return f"{plain[: most - 7].strip('-') or 'nameless'}-{words.digest(name)}"

@@ -6,20 +6,29 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import record
 from bench.record import RecordError, Result
-from reports import ReportError
+from reports import ReportError, words
+from reports._lean import Shared, tidy
+from reports.words import APART, whole
 
 PROBES = ("quality", "floor")
-APART = ": "  # between a task and the settings by which it is told apart
+SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
+SHOWN = ("answers", "attention")  # artifacts that a report opens
+TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
+WHEN = ("updates", "seconds")  # where training stood at a point of its curve
+LINES, LETTERS = 20, 2000  # of what a failed trial printed
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
     """What a model answered to one item of the test split."""
 
@@ -31,7 +40,7 @@ class Answer:
     scores: dict[str, float]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Attention:
     """Where a model looked while it answered one item."""
 
@@ -84,105 +93,89 @@ class Stored:
     repeated: int  # rows left out because a later one stands for the same trial
     other: int  # rows of other probes, which this report does not show
 
-    @property
+    @cached_property
+    def trials(self) -> tuple[Row, ...]:
+        """Trials of models, finished or not."""
+        return tuple(r for r in self.rows if r.result.probe == "quality")
+
+    @cached_property
     def quality(self) -> tuple[Row, ...]:
         """Finished trials of models."""
-        return tuple(r for r in self.rows if r.result.probe == "quality" and r.result.status == "ok" and scored(r))
+        return tuple(r for r in self.trials if finished(r))
 
-    @property
+    @cached_property
     def floors(self) -> tuple[Row, ...]:
         """Floors, one a task and name."""
-        return tuple(r for r in self.rows if r.result.probe == "floor" and r.result.status == "ok" and scored(r))
+        return tuple(r for r in self.rows if r.result.probe == "floor" and finished(r))
 
-    @property
+    @cached_property
     def unfinished(self) -> tuple[Row, ...]:
-        """Trials without a number: failed, skipped, interrupted, or done without the metric they name."""
-        return tuple(r for r in self.rows if r.result.status != "ok" or not scored(r))
+        """Trials without a number: failed, diverged, skipped, or done without the metric they name."""
+        return tuple(r for r in self.rows if not finished(r))
 
-    @property
+    @cached_property
+    def by_task(self) -> dict[str, list[Row]]:
+        """Finished trials and floors of each task."""
+        found: dict[str, list[Row]] = {}
+        for row in (*self.quality, *self.floors):
+            found.setdefault(row.result.task, []).append(row)
+        return found
+
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         """Tasks in the order in which people think of them, others by name."""
         known = {task: place for place, task in enumerate(("translation", "sentiment", "captioning"))}
-        done = {r.result.task for r in (*self.quality, *self.floors)}
-        bases = {base(task) for task in done}
-        found = done | {r.result.task for r in self.unfinished if base(r.result.task) not in bases}
+        bases = {base(task) for task in self.by_task}
+        found = self.by_task.keys() | {r.result.task for r in self.unfinished if base(r.result.task) not in bases}
         return tuple(sorted(found, key=lambda task: (known.get(base(task), len(known)), task)))
 
 
 def gather(runs: Sequence[Path]) -> Stored:
     """Reads runs. Raises ReportError when there is no result in any, RecordError when one cannot be read."""
-    latest: dict[str, Row] = {}
+    latest, shared = _Latest(), Shared()
     torn: dict[str, int] = {}
     total = other = 0
     for run in runs:
-        if bad := len(record.torn(run)):
-            torn[run.resolve().name] = torn.get(run.resolve().name, 0) + bad
-        for result in (_checked(r) for r in record.read(run)):
-            if result.probe not in PROBES:
+        for _, stored in record.rows(run):
+            if stored is None:
+                torn[run.resolve().name] = torn.get(run.resolve().name, 0) + 1
+            elif stored["probe"] not in PROBES:
                 other += 1
-                continue
-            total += 1
-            if result.status == "ok":  # what failed before and was repeated is no failure any more
-                latest.pop(_asked(result), None)
-            latest.pop(_identity(result), None)  # so that the rows stay in the order of their writing
-            latest[_identity(result)] = Row(run, result)
-    if not latest:
+            else:
+                latest.add(Row(run, _checked(stored, shared)))
+                total += 1
+    if not latest.rows:
         where = ", ".join(str(run) for run in runs) or "no folder given"
         raise ReportError(f"no results to report in {where}: run a suite first, then name its folder")
-    return Stored(_parted(tuple(latest.values())), torn, total - len(latest), other)
+    rows = tuple(latest.rows.values())
+    return Stored(_parted(rows), torn, total - len(rows), other)
 
 
-def _parted(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """A task that was run with several settings (two pairs of languages) becomes as many tasks, told apart by name."""
-    told: dict[str, dict[Row, dict[str, str]]] = {}
-    for row in rows:
-        if row.result.status == "ok" and isinstance(row.result.config.get("task"), dict):
-            told.setdefault(row.result.task, {})[row] = dict(_flat(row.result.config["task"]))
-    names: dict[Row, str] = {}
-    for task, settled in told.items():
-        keys = dict.fromkeys(key for flat in settled.values() for key in flat)
-        differing = [key for key in keys if len({flat.get(key) for flat in settled.values()}) > 1]
-        for row, flat in settled.items() if differing else ():
-            names[row] = f"{task}{APART}{', '.join(f'{key} {flat.get(key)}' for key in differing)}"
-    return tuple(
-        Row(row.run, dataclasses.replace(row.result, task=names[row])) if row in names else row for row in rows
-    )
+class _Latest:
+    """Rows as they come: a later one stands for an earlier one of the same trial, a success for what failed before."""
 
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}  # in the order of their writing
+        self.unfinished: dict[str, set[str]] = {}  # what names a trial without a number -> keys of its rows
 
-def base(task: str) -> str:
-    """The task's own name, without the settings that tell it from itself."""
-    return task.split(APART, 1)[0]
-
-
-def scored(row: Row) -> bool:
-    """Whether the row holds the metric that it says is its main one."""
-    return row.result.main in row.result.metrics
-
-
-def settings(result: Result) -> dict[str, str]:
-    """What a trial was told, flat: its seed, what it chose itself and what it happened to use are left out."""
-    config, asked = dict(result.config), result.config.get("asked")
-    if isinstance(asked, dict) and isinstance(config.get("learning"), dict):
-        # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
-        config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
-    allowed = {k: v for k, v in result.budget.items() if k != "used"}
-    if allowed.get("seconds") is not None:  # its number of updates then follows from the machine
-        allowed = {"seconds": allowed["seconds"]}
-    told = {**config, "budget": allowed, "device": result.environment.get("device", "")}
-    told.pop("asked", None)
-    return {k: v for k, v in _flat(told) if k.rsplit(".", 1)[-1] != "seed"}
-
-
-def described(result: Result) -> dict[str, str]:
-    """Every setting of a trial as it ran, flat, defaults and choices included."""
-    allowed = {k: v for k, v in result.budget.items() if k != "used"}
-    told = {**{k: v for k, v in result.config.items() if k != "asked"}, "budget": allowed}
-    return {k: v for k, v in _flat(told) if v != "null"}
+    def add(self, row: Row) -> None:
+        """Takes in the next row."""
+        key = _identity(row.result)
+        self.rows.pop(key, None)
+        if row.result.status != "ok":
+            for mark in _marks(row.result):
+                self.unfinished.setdefault(mark, set()).add(key)
+        elif self.unfinished:
+            for failed in {k for mark in _marks(row.result) for k in self.unfinished.pop(mark, ())}:
+                if failed in self.rows and self.rows[failed].result.status != "ok":
+                    del self.rows[failed]
+        self.rows[key] = row
 
 
 def _identity(result: Result) -> str:
-    if result.probe == "floor":
-        return json.dumps(["floor", result.task, result.model, result.config.get("task")], sort_keys=True)
+    if result.probe == "floor":  # every floor of a trial carries the trial's id
+        told = result.config.get("task")
+        return json.dumps(["floor", result.task, result.model, told, data(result)], sort_keys=True)
     if result.id:
         return result.id
     if result.command:
@@ -190,9 +183,171 @@ def _identity(result: Result) -> str:
     return json.dumps([result.probe, result.task, result.model, result.seed, settings(result)], sort_keys=True)
 
 
+def _marks(result: Result) -> list[str]:
+    """What names a trial whose row may name no model of its own, such as that of floors that failed."""
+    return ([f"{result.probe} {result.id}"] if result.id else []) + ([_asked(result)] if result.command else [])
+
+
 def _asked(result: Result) -> str:
     """Names what was asked for; a trial that died before it had an identity has nothing else."""
     return json.dumps([result.probe, result.command, result.environment.get("device")])
+
+
+class _Part(NamedTuple):
+    """What one task was: its settings, and its data by their checksum."""
+
+    settings: str
+    data: str
+
+
+def _parted(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """A task run with several settings (two pairs of languages) or on several data becomes as many tasks."""
+    found: dict[str, dict[_Part, list[Row]]] = {}
+    for row in rows:
+        told = row.result.config.get("task")
+        if row.result.status == "ok" and isinstance(told, dict):
+            part = _Part(json.dumps(told, sort_keys=True), data(row.result))
+            found.setdefault(row.result.task, {}).setdefault(part, []).append(row)
+    names = {(task, part): name for task, parts in found.items() for part, name in _labels(parts).items()}
+    named = {row: names[task, part] for task, parts in found.items() for part, own in parts.items() for row in own}
+    only = _only(names)
+    renamed = ((row, named.get(row) or only.get((row.result.task, row.result.made_of.get("data")))) for row in rows)
+    return tuple(_called(row, f"{row.result.task}{APART}{name}") if name else row for row, name in renamed)
+
+
+def _only(names: dict[tuple[str, _Part], str]) -> dict[tuple[str, str | None], str]:
+    """Task and data -> the part, where just one has these data: there a trial belongs that failed."""
+    found: dict[tuple[str, str | None], set[str]] = {}
+    for (task, part), name in names.items():
+        if part.data:
+            found.setdefault((task, part.data), set()).add(name)
+    return {key: next(iter(own)) for key, own in found.items() if len(own) == 1}
+
+
+def _called(row: Row, task: str) -> Row:
+    return Row(row.run, dataclasses.replace(row.result, task=task))
+
+
+def _labels(parts: dict[_Part, list[Row]], most: int = 90) -> dict[_Part, str]:
+    """What tells each part of a task from the others, in words; nothing where there is one part."""
+    if len(parts) == 1:
+        return dict.fromkeys(parts, "")
+    told = {part: dict(_flat(rows[0].result.config["task"])) for part, rows in parts.items()}
+    keys = differing(list(told.values()))
+    spoken = _data_matters(parts)
+    shown = []
+    for part, rows in parts.items():
+        said = [f"{key} {told[part].get(key)}" for key in keys]
+        said += [_data_said(part, rows)] if spoken else []
+        shown.append((words.cut(words.clean(", ".join(said)), most), json.dumps(part)))
+    return dict(zip(parts, words.distinct(shown), strict=True))
+
+
+def _data_matters(parts: dict[_Part, list[Row]]) -> bool:
+    """Whether data tell parts apart: two with the same settings, or some with one's own data and some without."""
+    alike = len({part.settings for part in parts}) < len(parts)
+    return alike or len({_folder(rows) for rows in parts.values()}) > 1
+
+
+def _data_said(part: _Part, rows: list[Row]) -> str:
+    folder = _folder(rows)
+    return f"own data: {folder}" if folder else "supplied data" if part.data else "data not recorded"
+
+
+def _folder(rows: Iterable[Row]) -> str:
+    return next((name for row in rows if (name := own_data(row.result))), "")
+
+
+def data(result: Result) -> str:
+    """Names the data of a trial: their checksum; where they lay, in rows too old to have one."""
+    return result.made_of.get("data", "") or _where(result)
+
+
+def own_data(result: Result) -> str:
+    """The last name of the folder of one's own data; nothing for data that come with seqbench.
+
+    Never the whole path: a page that is passed on should not tell where it was made.
+    """
+    where = _where(result)
+    return (re.split(r"[/\\]", where.rstrip("/\\"))[-1].strip(".") or "a folder") if where else ""
+
+
+def _where(result: Result) -> str:
+    """The folder of one's own data, from the settings, or from the command in rows that do not store it."""
+    if "data" in result.config or "--data" not in result.command:
+        told = result.config.get("data")
+        return told if isinstance(told, str) else ""
+    try:
+        given = shlex.split(result.command)
+    except ValueError:  # an open quotation mark
+        return ""
+    return next((told.partition("=")[2] for option, told in pairwise(given) if option == "--data"), "")
+
+
+def base(task: str) -> str:
+    """The task's own name, without the settings that tell it from itself."""
+    return task.split(APART, 1)[0]
+
+
+def finished(row: Row) -> bool:
+    """Whether the trial came to the metric that its row says is its main one."""
+    return row.result.status == "ok" and row.result.main in row.result.metrics
+
+
+def differing(told: Sequence[dict[str, str]]) -> list[str]:
+    """Settings that are not the same everywhere."""
+    keys = dict.fromkeys(key for one in told for key in one)
+    return [key for key in keys if len({one.get(key) for one in told}) > 1]
+
+
+def settings(result: Result) -> dict[str, str]:
+    """What a trial was told, flat: its seed, what it chose itself and what it happened to use are left out.
+
+    Device and threads count: times are not the same without them. Data do not: they make another task.
+    """
+    return {k: v for k, v in _flat(_told(result)) if k.rsplit(".", 1)[-1] != "seed"}
+
+
+def configuration(result: Result) -> str:
+    """The settings as one text, the same for trials that differ in their seed alone."""
+    text = json.dumps(_told(result), sort_keys=True)
+    return json.dumps(settings(result), sort_keys=True) if '"seed"' in text else text  # flat takes ten times as long
+
+
+def _told(result: Result) -> dict[str, Any]:
+    config, asked = dict(result.config), result.config.get("asked")
+    if isinstance(asked, dict) and isinstance(config.get("learning"), dict):
+        # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
+        config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
+    told = {**config, "budget": allowed(result), **machine(result)}
+    return {key: value for key, value in told.items() if key not in ("asked", "data")}
+
+
+def allowed(result: Result) -> dict[str, Any]:
+    """The budget that a trial was given, without what it used of it."""
+    given = {k: v for k, v in result.budget.items() if k not in SPENT}
+    if given.get("seconds") is not None:  # its number of updates then follows from the machine
+        return {"seconds": given["seconds"]}
+    return given
+
+
+def machine(result: Result) -> dict[str, Any]:
+    """The device and the number of threads."""
+    return {key: result.environment.get(key, "") for key in ("device", "threads")}
+
+
+def interruptions(result: Result) -> int:
+    """How often training went on from a checkpoint."""
+    told = result.budget | _dict(result.budget.get("used"))
+    return int(number(told.get("interruptions")) or 0)
+
+
+def described(result: Result) -> dict[str, str]:
+    """Every setting of a trial as it ran, flat, defaults and choices included."""
+    given = {k: v for k, v in result.budget.items() if k not in SPENT}
+    told = {k: v for k, v in result.config.items() if k not in ("asked", "data")} | {"budget": given}
+    own = own_data(result)
+    return {k: v for k, v in _flat(told) if v != "null"} | ({"data": f"own data: {own}"} if own else {})
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -203,20 +358,34 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield whole(name), _text(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _checked(result: Result) -> Result:
-    """The row with every field of the type it should have; what is not is left out."""
-    texts = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
-    fields: dict[str, Any] = {f: _text(getattr(result, f)) for f in texts}
-    fields |= {f: _dict(getattr(result, f)) for f in ("config", "budget", "environment")}
-    return dataclasses.replace(
-        result,
-        **fields,
-        metrics=_numbers(result.metrics),
-        signatures={k: _text(v) for k, v in _dict(result.signatures).items()},
-        artifacts={k: v for k, v in _dict(result.artifacts).items() if isinstance(v, dict)},
-        curve=[_numbers(point) for point in _list(result.curve)],
-        seed=int(_number(result.seed) or 0),
+def _checked(row: dict[str, Any], shared: Shared) -> Result:
+    """A stored row with every field of the type it should have, and without what no report shows.
+
+    What is of the wrong type is left out; what other rows have too is kept once.
+    """
+    get = row.get
+    config = dict(_dict(get("config")))
+    if isinstance(config.get("asked"), dict):
+        config["asked"] = {"learning": config["asked"].get("learning")}  # the rest stands beside it already
+    texts: dict[str, Any] = {name: _text(get(name)) for name in TEXTS}
+    return Result(
+        **texts,
+        seed=int(number(get("seed")) or 0),
+        metrics=_numbers(get("metrics")),
+        config=shared(config),
+        budget=tidy(_dict(get("budget"))),
+        environment=shared(_dict(get("environment"))),
+        signatures=shared({k: _text(v) for k, v in _dict(get("signatures")).items()}),
+        artifacts={k: v for k, v in _dict(get("artifacts")).items() if isinstance(v, dict) and k in SHOWN},
+        made_of={"data": _text(v)} if (v := _dict(get("made_of")).get("data")) else {},
+        curve=[_point(point, row["main"]) for point in _list(get("curve"))] if "main" in row else [],
+        output="\n".join(_text(get("output")).splitlines()[-LINES:])[-LETTERS:],
     )
+
+
+def _point(point: Any, main: str) -> dict[str, float]:
+    """A point of a curve, as far as curves are drawn."""
+    return _numbers({k: point[k] for k in (*WHEN, main) if k in point} if isinstance(point, dict) else {})
 
 
 def _answer(item: Any) -> Answer | None:
@@ -225,7 +394,7 @@ def _answer(item: Any) -> Answer | None:
     source, picture = item.get("source"), item.get("picture")
     return Answer(
         item=item["item"],
-        source=source if isinstance(source, str) else None,
+        source=whole(source) if isinstance(source, str) else None,
         picture=picture if isinstance(picture, str) else None,
         reference=_text(item.get("reference")),
         answer=_text(item.get("answer")),
@@ -238,7 +407,7 @@ def _attention(item: Any) -> Attention | None:
     if not isinstance(item, dict) or not isinstance(item.get("item"), int):
         return None
     answer = tuple(_text(t) for t in _list(item.get("answer_tokens")))
-    rows = [[_number(w) for w in _list(row)] for row in _list(item.get("weights"))][: len(answer)]
+    rows = [[number(w) for w in _list(row)] for row in _list(item.get("weights"))][: len(answer)]
     weights = tuple(tuple(w for w in row if w is not None) for row in rows)
     source = tuple(_text(t) for t in _list(item.get("source_tokens")))
     size, grid = len(rows[0]) if rows else 0, _grid(item.get("grid"))
@@ -257,11 +426,11 @@ def _grid(value: Any) -> tuple[int, int] | None:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    found = {k: _number(v) for k, v in _dict(value).items()}
-    return {k: v for k, v in found.items() if v is not None}
+    found = ((sys.intern(whole(k)), number(v)) for k, v in _dict(value).items())
+    return {k: v for k, v in found if v is not None}
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     """A finite number, else None: JSON knows NaN in Python only, and a report none."""
     try:
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
@@ -273,13 +442,8 @@ def _text(value: Any) -> str:
     return whole(value if isinstance(value, str) else "" if value is None else str(value))
 
 
-def whole(text: str) -> str:
-    """The text without halves of characters, which JSON can hold and no file can."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
 def _dict(value: Any) -> dict[str, Any]:
-    return {_text(k): v for k, v in value.items()} if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from reports import words
-from reports.stored import Stored
+from reports.stored import Stored, interruptions
 from reports.tables import Line, difference
 
 OURS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
@@ -64,13 +64,40 @@ def _settled(best: Line, second: Line) -> str:
 
 
 def _below(models: Sequence[Line]) -> str:
-    low = [(words.the(line.name), line.below) for line in models if line.below]
+    """Which models score less than which floors, and whether the intervals settle it."""
+    over = {line: line.interval.over if line.interval else "" for line in models if line.higher}
+    bare = {line: line.below for line in over if not over[line]}
+    firm = {line: _settled_below(line) for line in over if over[line]}
+    said = [_lower(firm, ("stays", "stay"), ""), _lower(bare, ("scores", "score"), "with no interval to judge it by")]
+    for what in ("seeds", "test items"):
+        loose = {line: line.undecided for line in over if over[line] == what}
+        said.append(_lower(loose, ("is", "are"), f"by a gap that other {what} could undo"))
+    return " ".join(part for part in said if part)
+
+
+def _settled_below(line: Line) -> tuple[str, ...]:
+    return tuple(floor for floor in line.below if floor not in line.undecided)
+
+
+def _lower(below: dict[Line, tuple[str, ...]], verbs: tuple[str, str], how: str) -> str:
+    """One sentence of those that are below some floor; nothing where none is."""
+    low = {line: floors for line, floors in below.items() if floors}
     if not low:
         return ""
-    if len({below for _, below in low}) == 1:
-        verb = "stays" if len(low) == 1 else "stay"
-        return words.capital(f"{words.listed([name for name, _ in low])} {verb} {under(low[0][1])}.")
-    return words.capital(words.listed([f"{name} stays {under(below)}" for name, below in low])) + "."
+    alike, end = {*low.values()}, f", {how}." if how else "."
+    if len(alike) == 1:
+        names = words.several([words.the(line.name) for line in low])
+        return words.capital(f"{names} {verbs[len(low) > 1]} {under(alike.pop())}{end}")
+    each = [f"{words.the(line.name)} {verbs[0]} {under(floors)}" for line, floors in low.items()]
+    return words.capital(words.several(each)) + end
+
+
+def warning(line: Line) -> str:
+    """ "below the dictionary; below the nearest neighbour, which other test items could undo"."""
+    parts = [under(firm)] if (firm := _settled_below(line)) else []
+    if line.undecided and line.interval:
+        parts.append(f"{under(line.undecided)}, which other {line.interval.over} could undo")
+    return "; ".join(parts)
 
 
 def under(floors: Sequence[str]) -> str:
@@ -105,7 +132,10 @@ def _price(line: Line) -> float:
 
 def caveats(stored: Stored, found: dict[str, list[Line]]) -> list[str]:
     """What a reader must know before leaning on the numbers."""
-    return [*_seeds(found), *_missing(stored, found), *_unlike(stored, found), *_left_out(stored)]
+    return [
+        *_seeds(found), *_missing(stored, found), *_unlike(found), *_machines(stored), *_interrupted(stored),
+        *_left_out(stored),
+    ]  # fmt: skip
 
 
 def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
@@ -117,35 +147,55 @@ def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
 
 
 def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
-    tried = {row.result.model for row in stored.rows if row.result.probe == "quality"}
+    tried = {row.result.model for row in stored.trials}
     if not tried:
         yield "No trial of a model was run: only floors are shown."
         return
-    for task, lines in found.items():
-        absent = sorted(tried - {line.model for line in lines if line.kind == "model"})
-        if absent:
-            yield f"{words.task(task)} has no result for {words.listed([words.model(m) for m in absent], 'or')}."
+    for task in found:
+        done = {row.result.model for row in stored.by_task.get(task, ()) if row.result.probe == "quality"}
+        if absent := sorted(tried - done):
+            names = words.several([words.model(m) for m in absent], "or")
+            yield f"{words.task(task)} has no result for {names}."
     if never := [words.model(m) for m in OURS if m not in tried]:
         yield f"Not in these runs: {words.listed(never)}."
     if bare := [words.task(task) for task, lines in found.items() if all(line.kind == "model" for line in lines)]:
         yield f"No floors were measured for {words.listed([b.lower() for b in bare])}: nothing says what is easy there."
 
 
-def _unlike(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
+def _unlike(found: dict[str, list[Line]]) -> Iterator[str]:
     for task, lines in found.items():
         rows = [row.result for line in lines if line.kind == "model" for row in line.rows]
         if len({json.dumps(r.config.get("task"), sort_keys=True) for r in rows}) > 1:
             yield f"{words.task(task)} was run with unlike task settings: those lines are not comparable."
         if len({r.main for r in rows}) > 1:
             yield f"{words.task(task)} was run with unlike main metrics: its ranking is not meaningful."
-    machines = {(str(e.get("processor")), str(e.get("device"))) for e in (r.result.environment for r in stored.quality)}
-    if len(machines) > 1:
+
+
+def _machines(stored: Stored) -> Iterator[str]:
+    environments = {id(e): e for e in (row.result.environment for row in stored.quality)}.values()
+    if len({(str(e.get("processor")), str(e.get("device"))) for e in environments}) > 1:
         yield "Trials ran on unlike machines: their times are not comparable."
+    threads = sorted({str(e["threads"]) for e in environments if "threads" in e}, key=lambda n: (len(n), n))
+    if len(threads) > 1:
+        numbers = words.several([words.clean(n)[:12] for n in threads])
+        yield f"Trials ran with unlike numbers of threads ({numbers}): their times are not comparable."
+
+
+def _interrupted(stored: Stored) -> Iterator[str]:
+    times = [n for row in stored.trials if (n := interruptions(row.result)) > 0]
+    if times:
+        trials = words.plural(len(times), "trial")
+        yield (
+            f"Training was interrupted and went on from a checkpoint in {trials} "
+            f"({words.plural(sum(times), 'time')} in all): the seconds there are sums over several parts."
+        )
 
 
 def _left_out(stored: Stored) -> Iterator[str]:
-    if unfinished := len(stored.unfinished):
-        yield f"{words.plural(unfinished, 'trial')} of {len(stored.rows)} gave no number: see Failures."
+    if unfinished := sum(row.result.probe == "quality" for row in stored.unfinished):
+        yield f"{words.plural(unfinished, 'trial')} of {len(stored.trials):,} gave no number: see Failures."
+    if failed := sorted({words.task(row.result.task) for row in stored.unfinished if row.result.probe == "floor"}):
+        yield f"Floors of {words.several([task.lower() for task in failed])} could not be measured: see Failures."
     for run, lines in stored.torn.items():
         yield f"{words.plural(lines, 'line')} of {words.clean(run)} could not be read and {_was(lines)} passed over."
     if stored.repeated:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import pandas as pd
 from bench import statistics
 from bench.statistics import Interval
 from reports import _bleu, words
-from reports.stored import Row, Stored, gather, settings
+from reports.stored import Row, Stored, allowed, configuration, differing, gather, own_data, settings
 
 Means = dict[str, float]
+BESIDE = 50  # configurations that are not shown, looked at for settings that tell the shown ones from them
 TOLERANCE = 0.02  # a score made again from stored answers is the stored one when nearer than this
 
 
@@ -27,14 +29,25 @@ class Line:
     kind: str  # "model" or "floor"
     task: str
     model: str
-    name: str  # for people; tells configurations of one model apart
+    name: str  # for people; no two lines of a task share it
     rows: tuple[Row, ...]  # one a seed
-    below: tuple[str, ...] = ()  # floors that the model stays below
+    higher: tuple[tuple[str, float], ...] = ()  # floors that score more, and what they score
 
     @property
     def metric(self) -> str:
         """The task's main metric."""
         return self.rows[0].result.main
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Floors that score more."""
+        return tuple(name for name, _ in self.higher)
+
+    @cached_property
+    def undecided(self) -> tuple[str, ...]:
+        """Floors that score more, but no more than the interval allows: other items or seeds could turn it round."""
+        span = self.interval
+        return tuple(name for name, value in self.higher if span and value <= span.high)
 
     @cached_property
     def means(self) -> Means:
@@ -42,10 +55,10 @@ class Line:
         names = dict.fromkeys(name for row in self.rows for name in row.result.metrics)
         return {n: float(np.mean([r.result.metrics[n] for r in self.rows if n in r.result.metrics])) for n in names}
 
-    @property
+    @cached_property
     def value(self) -> float:
         """Mean of the main metric over the seeds."""
-        return self.means[self.metric]
+        return float(np.mean(self.values))
 
     @cached_property
     def values(self) -> tuple[float, ...]:
@@ -100,57 +113,130 @@ def difference(better: Line, worse: Line) -> Interval | None:
     return statistics.interval(first - second, len(items[0])) if items[0] == items[1] else None
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranking:
+    """The lines of a task that are shown, and how many there are in all."""
+
+    lines: list[Line]  # models from best to worst, then floors from best to worst
+    models: int
+    floors: int
+
+
 def lines(stored: Stored, task: str) -> list[Line]:
     """Models of a task from best to worst, then its floors from best to worst."""
-    floors = [
-        Line("floor", task, r.result.model, words.floor(r.result.model), (r,))
-        for r in stored.floors
-        if r.result.task == task
-    ]
-    return [*_ranked(_models(stored, task, floors)), *_ranked(floors)]
+    return ranking(stored, task).lines
 
 
-def _models(stored: Stored, task: str, floors: Sequence[Line]) -> list[Line]:
-    groups: dict[tuple[str, str, str], dict[int, Row]] = {}
-    for row in stored.quality:
-        if row.result.task == task:
-            told = str(sorted(settings(row.result).items()))
+def ranking(stored: Stored, task: str, most: int | None = None, floors: int | None = None) -> Ranking:
+    """The lines of a task, at most so many of models and of floors.
+
+    Where not all have room, the best of each model comes before a second one of any.
+    """
+    rows = stored.by_task.get(task, [])
+    groups, low = _groups(rows), _ranked(_floors(task, [row for row in rows if row.result.probe == "floor"]))
+    return Ranking([*_ranked(_models(task, groups, low, most)), *low[:floors]], len(groups), len(low))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Group:
+    """The seeds of one model in one configuration."""
+
+    model: str
+    main: str
+    told: str  # all its settings as one text
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def value(self) -> float:
+        return math.fsum(row.result.metrics[self.main] for row in self.rows) / len(self.rows)
+
+
+def _groups(rows: Sequence[Row]) -> list[_Group]:
+    found: dict[tuple[str, str, str], dict[int, Row]] = {}
+    known: dict[tuple[int, int, str], str] = {}  # by what the settings are made of: few, where rows are many
+    for row in rows:
+        r = row.result
+        if r.probe == "quality":
+            made = id(r.config), id(r.environment), str(allowed(r))
+            if made not in known:
+                known[made] = configuration(r)
             # a seed run twice (by two versions of the code, say) is still one seed: the later row stands
-            groups.setdefault((row.result.model, row.result.main, told), {})[row.result.seed] = row
+            found.setdefault((r.model, r.main, known[made]), {})[r.seed] = row
+    return [_Group(*key, tuple(seeds[seed] for seed in sorted(seeds))) for key, seeds in found.items()]
+
+
+def _floors(task: str, rows: Sequence[Row]) -> list[Line]:
+    names = words.distinct((words.floor(row.result.model), row.result.model) for row in rows)
+    return [Line("floor", task, row.result.model, name, (row,)) for row, name in zip(rows, names, strict=True)]
+
+
+def _models(task: str, groups: list[_Group], floors: Sequence[Line], most: int | None) -> list[Line]:
+    chosen = _foremost(groups, most)
     found = []
-    for (model, main, _), rows in groups.items():
-        seeds = tuple(rows[seed] for seed in sorted(rows))
-        alike = [next(iter(g.values())) for key, g in groups.items() if key[0] == model]
-        name = words.model(model) + _told_apart(seeds[0], alike)
-        value = float(np.mean([r.result.metrics[main] for r in seeds]))
-        below = tuple(f.name for f in floors if f.metric == main and value < f.value)
-        found.append(Line("model", task, model, name, seeds, below))
+    for group, name in zip(chosen, _names(chosen, groups), strict=True):
+        higher = tuple((f.name, f.value) for f in floors if f.metric == group.main and group.value < f.value)
+        found.append(Line("model", task, group.model, name, group.rows, higher))
     return found
+
+
+def _foremost(groups: list[_Group], most: int | None) -> list[_Group]:
+    """The best of each model, then the best of the rest; the order is that of the rows."""
+    if most is None or len(groups) <= most:
+        return groups
+    ranked, best = sorted(groups, key=lambda g: (-g.value, g.model, g.told)), dict[str, _Group]()
+    for group in ranked:
+        best.setdefault(group.model, group)
+    leading = {*best.values()}
+    chosen = {*[*best.values(), *(g for g in ranked if g not in leading)][:most]}
+    return [g for g in groups if g in chosen]
 
 
 def _ranked(unordered: Sequence[Line]) -> list[Line]:
     return sorted(unordered, key=lambda line: (-line.value, line.name))
 
 
-def _told_apart(row: Row, alike: Sequence[Row]) -> str:
-    """The settings in which a row differs from others of its model, in brackets; nothing where it is alone."""
-    mine, others = settings(row.result), [settings(r.result) for r in alike]
-    keys = [k for k in dict.fromkeys(k for o in others for k in o) if len({o.get(k, "–") for o in others}) > 1]
-    told = [f"{k.rsplit('.', 1)[-1].replace('_', ' ')} {mine.get(k, '–')[:24]}" for k in keys]
-    shown = told[:3] + (["…"] if len(told) > 3 else [])
-    return f" ({words.clean(', '.join(shown))})" if shown else ""
+def _names(chosen: Sequence[_Group], groups: Sequence[_Group]) -> list[str]:
+    """A name for each that is shown, with the settings in which it differs from others of its model; no two alike."""
+    shown, apart = {*chosen}, dict[_Group, str]()
+    for model in dict.fromkeys(group.model for group in chosen):
+        own = [group for group in chosen if group.model == model]
+        hidden = (group for group in groups if group.model == model and group not in shown)
+        apart |= zip(own, _told_apart(own, [*islice(hidden, BESIDE)]), strict=True)
+    return words.distinct((words.model(g.model) + apart[g], str((g.model, g.main, g.told))) for g in chosen)
+
+
+def _told_apart(shown: Sequence[_Group], hidden: Sequence[_Group], most: int = 3) -> list[str]:
+    """The settings in which groups of one model differ, in brackets; nothing for one that is alone."""
+    told = [_told(group) for group in shown]
+    keys = differing([*told, *(_told(group) for group in hidden)])
+    said = [[_setting(one, key) for key in keys[:most]] for one in told]
+    for place, one in enumerate(told):
+        same = [other for other, first in zip(told, said, strict=True) if first[:most] == said[place][:most]]
+        more = [key for key in differing(same) if key not in keys[:most]]
+        said[place] += [_setting(one, key) for key in more[:most]]
+    dots = ["…"] if len(keys) > most else []
+    return [f" ({words.clean(', '.join([*own, *dots]))})" if own else "" for own in said]
+
+
+def _told(group: _Group) -> dict[str, str]:
+    return settings(group.rows[0].result) | {"main": group.main}
+
+
+def _setting(told: dict[str, str], key: str) -> str:
+    return f"{key.rsplit('.', 1)[-1].replace('_', ' ')} {words.cut(told.get(key, '–'), 24)}"
 
 
 def load(*runs: Path) -> pd.DataFrame:
     """One row a trial, one column a metric, for one's own analysis. Raises ReportError and RecordError."""
     plain = ("probe", "model", "task", "seed", "status", "reason", "main", "suite", "time", "command", "id")
-    stored = gather([Path(run) for run in runs])
     return pd.DataFrame(
-        {"run": row.run.resolve().name}
-        | {name: getattr(row.result, name) for name in plain}
-        | {f"setting.{name}": value for name, value in settings(row.result).items()}
-        | row.result.metrics
-        for row in stored.rows
+        _with_metrics(
+            {"run": row.run.resolve().name, "data": own_data(row.result)}
+            | {name: getattr(row.result, name) for name in plain}
+            | {f"setting.{name}": value for name, value in settings(row.result).items()},
+            row.result.metrics,
+        )
+        for row in gather([Path(run) for run in runs]).rows
     )
 
 
@@ -161,7 +247,7 @@ def comparison(found: Sequence[Line]) -> pd.DataFrame:
 
 def _record(line: Line) -> dict[str, object]:
     span = line.interval
-    return {
+    told = {
         "task": line.task,
         "kind": line.kind,
         "model": line.model,
@@ -173,16 +259,40 @@ def _record(line: Line) -> dict[str, object]:
         "interval_over": span.over if span else "",
         "seeds": len(line.rows),
         "below": "; ".join(line.below),
-        **line.means,
     }
+    return _with_metrics(told, line.means)
 
 
-def curves(found: Sequence[Line]) -> pd.DataFrame:
-    """One row an evaluation: the task's main metric on validation, and where training then stood."""
-    points = []
-    for line in found:
-        for row in line.rows if line.kind == "model" else ():
-            for point in row.result.curve:
-                names = {"task": line.task, "model": line.model, "name": line.name, "seed": row.result.seed}
-                points.append({**names, **point, "value": point.get(line.metric, math.nan)})
-    return pd.DataFrame(points)
+def _with_metrics(told: dict[str, object], metrics: Mapping[str, float]) -> dict[str, object]:
+    """A record with a column a metric; one that is called "seed" or "name" takes nobody's place."""
+    return told | {name: value for name, value in metrics.items() if name not in told}
+
+
+def curves(found: Sequence[Line], seeds: int | None = None) -> pd.DataFrame:
+    """One row an evaluation: the task's main metric on validation, and where training then stood.
+
+    At most so many seeds a line.
+    """
+    return pd.DataFrame(
+        point  # first: a metric may be called "seed" and must not take its place
+        | {"task": line.task, "model": line.model, "name": line.name, "seed": row.result.seed}
+        | {"value": point.get(line.metric, math.nan)}
+        for line in found
+        if line.kind == "model"
+        for row in line.rows[:seeds]
+        for point in course(row)
+    )
+
+
+def course(row: Row) -> list[dict[str, float]]:
+    """A row's curve, one point an evaluation.
+
+    Where a rule offered several candidates at once (ridge regression its strengths), the best of them
+    is what training came to; the others were thrown away.
+    """
+    main, best = row.result.main, dict[float, dict[str, float]]()
+    for place, point in enumerate(row.result.curve):
+        at = point.get("updates", -1.0 - place)  # one that does not say when it was stands for itself
+        if at not in best or point.get(main, -math.inf) > best[at].get(main, -math.inf):
+            best[at] = point
+    return list(best.values())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 MODELS = {
@@ -43,6 +45,7 @@ LANGUAGES = {
     "it": "Italian", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
 }  # fmt: skip
 LONGEST = 600  # characters of a stored text that are shown
+APART = ": "  # between a task and what tells it from itself
 
 
 def clean(text: str) -> str:
@@ -51,8 +54,14 @@ def clean(text: str) -> str:
     Escaping is the template's work. Marks that reverse the reading order are shown by their number:
     left in, they would reorder the words that follow.
     """
-    shown = "".join(_shown(c) for c in text[: LONGEST + 1])
+    plain = text.isascii() and text.isprintable()  # most are: looking at each letter would take seconds in all
+    shown = text if plain else "".join(_shown(c) for c in text[: LONGEST + 1])
     return shown if len(text) <= LONGEST else shown[:LONGEST] + "…"
+
+
+def lines(text: str) -> tuple[str, ...]:
+    """A stored text of several lines, each as it may stand on a page."""
+    return tuple(clean(line) for line in text.splitlines() if line.strip())
 
 
 def _shown(character: str) -> str:
@@ -63,6 +72,37 @@ def _shown(character: str) -> str:
     return (
         "\ufffd" if unicodedata.category(character) in {"Cc", "Cs"} or ord(character) & 0xFFFE == 0xFFFE else character
     )
+
+
+def whole(text: str) -> str:
+    """The text without halves of characters, which JSON can hold and no file can."""
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def digest(text: str) -> str:
+    """Six letters and digits that tell a text from others."""
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:6]
+
+
+def distinct(named: Iterable[tuple[str, str]]) -> list[str]:
+    """Names that no two have in common, from each name and the exact text behind it.
+
+    Names that are shared get a few letters of the exact text's checksum.
+    """
+    pairs = list(named)
+    times = Counter(name for name, _ in pairs)
+    chosen: dict[str, None] = {}  # in order
+    for name, exact in pairs:
+        own = name if times[name] == 1 else f"{name} #{digest(exact)}"
+        while own in chosen:
+            own += "+"
+        chosen[own] = None
+    return list(chosen)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its beginning with a sign that it goes on."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def model(name: str) -> str:
@@ -82,9 +122,9 @@ def the(name: str) -> str:
 
 def task(name: str) -> str:
     """A task's name as a heading."""
-    own, colon, apart = name.partition(": ")
+    own, colon, apart = name.partition(APART)
     plain = clean(own)[:48].replace("_", " ").strip() or "nameless"
-    return TASKS.get(own, plain[:1].upper() + plain[1:]) + colon + clean(apart)[:48]
+    return TASKS.get(own, plain[:1].upper() + plain[1:]) + colon + clean(apart)
 
 
 def direction(settings: dict[str, Any]) -> str:
@@ -101,6 +141,7 @@ def direction(settings: dict[str, Any]) -> str:
 
 def metric(name: str) -> str:
     """A metric's name."""
+    name = name[:256]  # each prefix and suffix is a call below
     if name.endswith(HELD_OUT):
         return f"{metric(name.removesuffix(HELD_OUT))}, held out"
     if name.startswith(KIND):
@@ -161,6 +202,11 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def several(words: Sequence[str], last: str = "and", most: int = 8) -> str:
+    """ "a, b and 12 more"; all of them where they are few."""
+    return listed(words if len(words) <= most + 1 else [*words[:most], f"{len(words) - most:,} more"], last)
 
 
 def plural(n: int, word: str) -> str:

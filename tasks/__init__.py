@@ -21,7 +21,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tasks._registry import BadInput, configured, found, listed
+from tasks._registry import BadInput, found, listed
+from tasks._settings import Chance, Depth, Range, Settings, Share, Size, configured
 
 __all__ = [
     "BOS",
@@ -32,9 +33,15 @@ __all__ = [
     "UNK",
     "BadInput",
     "Batch",
+    "Chance",
+    "Depth",
     "Items",
+    "Range",
     "Scores",
+    "Settings",
+    "Share",
     "Shown",
+    "Size",
     "Spec",
     "Split",
     "Task",
@@ -132,8 +139,8 @@ class Task(ABC):
     main: ClassVar[str]  # name of the main metric
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
-        """Settings of the task; each task states its own."""
+    class Config(Settings):
+        """Settings of the task; each task states its own, with their ranges."""
 
     spec: Spec
     checksum: str  # SHA-256 over the raw data and the settings that shape it
@@ -165,6 +172,14 @@ class Task(ABC):
     @abstractmethod
     def write(self, tokens: Sequence[int]) -> str:
         """An answer as text. Tokens from EOS on are left out."""
+
+    @property
+    def overlap(self) -> dict[str, int]:
+        """How many items of validation and of test an earlier split holds as well, after normalisation.
+
+        Nothing is taken out: whose data they are decides. {} where the task itself keeps its splits apart.
+        """
+        return {}
 
     def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:
         """Each token of an answer as text, up to and without EOS; for labelling attention."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 
-from tasks import EOS, SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task
+from tasks import EOS, SPLITS, BadInput, Items, Range, Scores, Shown, Spec, Split, Task
 from tasks._files import digest
 from tasks._folder import Pairs
 from tasks._score import text_scores
-from tasks._text import Kind, Text
+from tasks._splits import in_earlier_splits, same
+from tasks._text import Kind, Text, Vocabulary, written
 from tasks.floors import Dictionary, most_frequent, nearest_texts
 
 MARGIN = 5  # tokens that an answer may be longer than every training target
+Longest = Annotated[int, Range(2, 10_000)]  # tokens
 
 
 class Parallel(Task):
@@ -23,7 +25,7 @@ class Parallel(Task):
 
     Sources are written without EOS, targets with. Training pairs with more than Config.longest tokens
     on a side are left out; validation and test keep every item, and a longer source is cut there
-    (`cut` counts them).
+    (`cut` counts them). The splits of our corpora are disjoint; of one's own, `overlap` counts the pairs in two.
     """
 
     main = "bleu"
@@ -33,11 +35,11 @@ class Parallel(Task):
         """Settings of a translation."""
 
         pair: str = ""  # source and target language, such as en-es
-        tokenizer: str = "bpe"  # or word, or character
-        vocabulary: int = 3000  # most tokens, specials included; of both languages together if joint
+        tokenizer: Kind = "bpe"
+        vocabulary: Vocabulary = 3000  # most tokens, specials included; of both languages together if joint
         joint: bool = True  # one vocabulary for both languages
         lower: bool = False  # everything in lower case, references too
-        longest: int = 60  # tokens; longer pairs are left out of training, longer sources cut elsewhere
+        longest: Longest = 60  # tokens; longer pairs are left out of training, longer sources cut elsewhere
 
     texts: dict[Split, Pairs]
 
@@ -94,6 +96,12 @@ class Parallel(Task):
             return [sources[i] for i in self._kept], [targets[i] for i in self._kept]
         return sources, targets
 
+    @property
+    def overlap(self) -> dict[str, int]:
+        """Pairs of validation and of test whose both sides, normalised, stand as a pair in an earlier split."""
+        pairs = {split: zip(*self.sentences(split), strict=True) for split in SPLITS}
+        return in_earlier_splits({split: [(same(s), same(t)) for s, t in pairs[split]] for split in SPLITS})
+
     def score(self, answers: Sequence[Sequence[int]], split: Split) -> Scores:
         """BLEU, chrF and exact matches of the answers as text against the raw references."""
         return self._scores([self.write(answer) for answer in answers], split)
@@ -122,10 +130,10 @@ class Parallel(Task):
         return Shown(sources[item], None, targets[item], tokens)
 
     def read(self, query: str) -> np.ndarray:
-        """One sentence as tokens (S,), cut to Config.longest. Raises BadInput when it is blank."""
+        """One sentence as tokens (S,), cut to Config.longest. Raises BadInput when it is blank or no text."""
         if not query.strip():
             raise BadInput(f"{self.name}: nothing to translate; give a sentence in {self.config.pair.split('-')[0]}")
-        text = query.strip().lower() if self.config.lower else query.strip()
+        text = written(query.lower() if self.config.lower else query, self.name).strip()
         return self.source_text.encode(text, eos=False)[: self.config.longest]
 
     def write(self, tokens: Sequence[int]) -> str:
@@ -143,18 +151,6 @@ def languages(pair: str, name: str) -> tuple[str, str]:
     if not (source.isalnum() and target.isalnum() and source != target):
         raise BadInput(f"{name}: pair={pair!r} is not two languages such as en-es")
     return source, target
-
-
-def check(config: Any, name: str) -> None:
-    """Raises BadInput for a value outside its range."""
-    if config.tokenizer not in get_args(Kind):
-        raise BadInput(f"{name}: unknown tokenizer {config.tokenizer!r}; known: {', '.join(get_args(Kind))}")
-    if config.vocabulary < 8:
-        raise BadInput(
-            f"{name}: vocabulary={config.vocabulary} is too small; four tokens are special, expected 8 or more"
-        )
-    if config.longest < 2:
-        raise BadInput(f"{name}: longest={config.longest} tokens leaves nothing; expected 2 or more")
 
 
 def _encoded(text: Text, sentences: list[str], by_word: bool) -> list[np.ndarray]:

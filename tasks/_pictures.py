@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
-import stat
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tasks import SPLITS, BadInput, Split
+from tasks._folder import header, regular
 from tasks._splits import split_of
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -39,6 +39,8 @@ def picture(path: Path, pixels: int, grey: bool = False, ground: int = 0) -> np.
             image = _decoded(content, pixels, ground)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
+    except Image.DecompressionBombError:  # Pillow looks into the header before we can
+        raise BadInput(f"{path} has more than the {LARGEST_PICTURE:,} pixels that are read") from None
     except Exception as error:  # decoders meet broken bytes in many ways; each means the same here
         raise BadInput(f"{path} is not a readable picture ({', '.join(FORMATS)}): {error}") from error
     return np.asarray(image.convert("L" if grey else "RGB")).reshape(pixels, pixels, -1)
@@ -49,28 +51,11 @@ def _decoded(content: bytes, pixels: int, ground: int) -> Image.Image:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         width, height = image.size
         if width * height > LARGEST_PICTURE:
-            raise BadInput(f"{width} x {height} pixels; at most {LARGEST_PICTURE:,} are read")
+            raise BadInput(f"{width:,} x {height:,} pixels; at most {LARGEST_PICTURE:,} are read")
         image.draft("RGB", (pixels, pixels))  # JPEG is decoded near the size wanted: many times faster
         upright = ImageOps.exif_transpose(image).convert("RGBA")
     behind = Image.new("RGBA", upright.size, (ground, ground, ground, 255))
     return ImageOps.fit(Image.alpha_composite(behind, upright), (pixels, pixels), Image.Resampling.BILINEAR)
-
-
-def regular(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit` bytes; never waits for a pipe. Raises BadInput."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
-    except ValueError as error:  # a null byte in the name
-        raise BadInput(f"{str(path)!r} cannot be opened: {error}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor: what was checked is what is read
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path} is not a regular file")
-        if status.st_size > limit:
-            raise BadInput(f"{path} has {status.st_size:,} bytes; at most {limit:,} are read")
-        return file.read(limit)
 
 
 class Captioned(NamedTuple):
@@ -91,29 +76,50 @@ def captioned(folder: Path, pixels: int) -> list[Captioned]:
     table = folder / "captions.csv"
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder; expected one with captions.csv and images/")
-    said: dict[str, list[str]] = {}
-    split: dict[str, tuple[int, str]] = {}  # image -> line of its first row, and its split
+    listed: dict[Path, _Listed] = {}  # by file: a.png and ./a.png are one picture
+    paths: dict[str, Path] = {}
     for line, row in _rows(table):
-        image, caption, part = row["image"], row["caption"], row.get("split", "")
+        image, caption = row["image"], row["caption"]
         if not image or not caption:
             raise BadInput(f"{table}: line {line} lacks an image or a caption")
-        if split.setdefault(image, (line, part))[1] != part:
-            raise BadInput(f"{table}: line {line} puts {image} into {part}, line {split[image][0]} elsewhere")
-        said.setdefault(image, []).append(caption)
-    read = [_captioned(folder, image, tuple(said[image]), *split[image], pixels) for image in said]
+        with _at(table, line):
+            part = _split(row["split"]) if row.get("split") else None
+            path = paths.setdefault(image, paths.get(image) or _inside(folder, image))
+        one = listed.setdefault(path, _Listed(line, part, []))
+        if one.part != part:
+            raise BadInput(f"{table}: line {line} puts {image} into {part or 'no split'}, line {one.line} elsewhere")
+        one.captions.append(caption)
+    return _in_every_split([_captioned(table, path, one, pixels) for path, one in listed.items()], table)
+
+
+class _Listed(NamedTuple):
+    """One picture as captions.csv speaks of it."""
+
+    line: int  # of its first row
+    part: Split | None
+    captions: list[str]
+
+
+def _in_every_split(read: list[Captioned], table: Path) -> list[Captioned]:
     for name in SPLITS:
         if not any(one.split == name for one in read):
             raise BadInput(f"{table}: no picture of {len(read)} is in {name}; add pictures or a column split")
     return read
 
 
-def _captioned(folder: Path, image: str, captions: tuple[str, ...], line: int, part: str, pixels: int) -> Captioned:
+def _captioned(table: Path, path: Path, one: _Listed, pixels: int) -> Captioned:
+    with _at(table, one.line):
+        split = one.part or split_of(hashlib.sha256(regular(path, LARGEST_FILE)).hexdigest(), 26, 26)
+        return Captioned(picture(path, pixels), tuple(one.captions), split)
+
+
+@contextmanager
+def _at(table: Path, line: int) -> Iterator[None]:
+    """Says of what is wrong within in which line it stands."""
     try:
-        path = _inside(folder, image)
-        split = _split(part) if part else split_of(hashlib.sha256(regular(path, LARGEST_FILE)).hexdigest(), 26, 26)
-        return Captioned(picture(path, pixels), captions, split)
+        yield
     except BadInput as error:
-        raise BadInput(f"{folder / 'captions.csv'}: line {line}: {error}") from None
+        raise BadInput(f"{table}: line {line}: {error}") from None
 
 
 def _inside(folder: Path, image: str) -> Path:
@@ -146,13 +152,11 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise BadInput(f"{table}: line {number} is not valid UTF-8; convert the file first") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        if not {"image", "caption"} <= set(header):
-            raise BadInput(f"{table}: line 1 must name the columns image and caption; found: {', '.join(header)}")
+        columns = header(next(reader, []), ("image", "caption"), table)
         for row in reader:
-            if len(row) != len(header):
-                raise BadInput(f"{table}: line {reader.line_num} has {len(row)} columns, expected {len(header)}")
-            yield reader.line_num, {name: cell.strip() for name, cell in zip(header, row, strict=True)}
+            if len(row) != len(columns):
+                raise BadInput(f"{table}: line {reader.line_num} has {len(row)} columns, expected {len(columns)}")
+            yield reader.line_num, {name: cell.strip() for name, cell in zip(columns, row, strict=True)}
     except csv.Error as error:
         raise BadInput(f"{table}: line {reader.line_num} cannot be read: {error}") from None
     if reader.line_num < 2:

@@ -36,21 +36,22 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from tasks import EOS, SPECIALS, SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task, until_eos
+from tasks import EOS, SPECIALS, SPLITS, BadInput, Items, Range, Scores, Shown, Spec, Split, Task, until_eos
 from tasks import _files as files
 from tasks import _scenes as scenes
 from tasks._caption_score import caption_scores
 from tasks._pictures import Captioned, captioned, picture
+from tasks._splits import in_earlier_splits
 from tasks._text import Text
 from tasks.floors import most_frequent, nearest_vectors
 
 GRID = (scenes.SIDE, scenes.SIDE)
 SIZE = scenes.SIDE * scenes.PIXELS  # pixels along one side of a scene
-NEAREST = 1500  # training scenes that the nearest neighbour is looked for in; all would fill 280 MB
+PART = 10_000  # training scenes that are compared at once
 
 
 class Captioning(Task):
@@ -63,27 +64,31 @@ class Captioning(Task):
     main: ClassVar[str] = "exact"  # needs structure and naming at once: it spreads models furthest apart
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Task.Config):
         """Settings of the scenes, and of pictures of one's own."""
 
-        scenes: int = 10000  # for training
+        scenes: Annotated[int, Range(1, 1_000_000)] = 10000  # for training
         global_vector: bool = False  # the whole picture as one vector (S = 1) instead of a grid of patches
-        pixels: int = 96  # along one side of a picture of one's own
-        patch: int = 16  # pixels along one side of its patches
-        vocabulary: int = 2000  # most byte-pair pieces of captions of one's own, specials included
-        longest: int = 40  # pieces; longer captions of one's own are cut
+        pixels: Annotated[int, Range(1, 1024)] = 96  # along one side of a picture of one's own
+        patch: Annotated[int, Range(1, 1024)] = 16  # pixels along one side of its patches; a divisor of the above
+        vocabulary: Annotated[int, Range(50, 50_000)] = 2000  # most byte-pair pieces of captions of one's own
+        longest: Annotated[int, Range(1, 1000)] = 40  # pieces; longer captions of one's own are cut
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.pixels % self.patch:
+                raise ValueError(f"patch={self.patch} does not divide pixels={self.pixels}: expected whole patches")
 
     def __new__(cls, config: Any = None, data: Path | None = None) -> Captioning:
         """Scenes, or OwnCaptions where there is a folder `data`."""
         return super().__new__(OwnCaptions if data is not None else cls)
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
-        """Draws the scenes; about 0.2 ms each. Raises BadInput on damaged data or an impossible setting."""
+        """Draws the scenes of training, about 0.2 ms each. Raises BadInput on damaged data."""
         self.config: Captioning.Config = config or self.Config()
-        if not 1 <= self.config.scenes <= 1_000_000:
-            raise BadInput(f"captioning: scenes={self.config.scenes} is not between 1 and 1,000,000")
         self.numbers: dict[Split, int] = {"train": self.config.scenes, "validation": 800, "test": 1000}
         self.splits: dict[Split, Composed] = {}
+        self._items: dict[Split, Items] = {}
         whole = self.config.global_vector
         self.spec = Spec(
             source="vectors",
@@ -95,6 +100,7 @@ class Captioning(Task):
         )
         sums = [files.manifest().get(f"fashion/{split}.xz") for split in self.numbers]
         self.checksum = files.digest("captioning", sums, self.config, scenes.SEED, scenes.WORDS)
+        self.items("train")  # here, so that the training clock starts with scenes drawn, as with texts read
 
     def composed(self, split: Split) -> Composed:
         """The scenes of a split, drawn when first asked for."""
@@ -107,9 +113,11 @@ class Captioning(Task):
 
     def items(self, split: Split) -> Items:
         """Sources are put together when asked for, in about 20 microseconds."""
-        composed = self.composed(split)
-        targets = [_tokens(sentence) for sentence in composed.sentences]
-        return Items(composed, targets, [self.patches] * len(composed))
+        if split not in self._items:
+            composed = self.composed(split)
+            targets = [_tokens(sentence) for sentence in composed.sentences]
+            self._items[split] = Items(composed, targets, [self.patches] * len(composed))
+        return self._items[split]
 
     @property
     def patches(self) -> int:
@@ -141,7 +149,7 @@ class Captioning(Task):
         """
         composed, train = self.composed(split), self.composed("train")
         commonest = most_frequent([tuple(sentence) for sentence in train.sentences])
-        nearest = nearest_vectors(_stacked(train, NEAREST), _stacked(composed, len(composed)))
+        nearest = _nearest(train, composed)
         weights = _ridge(train.photos)
         named = [scenes.placed(_named(composed.patches(i), weights)) for i in range(len(composed))]
         sentences: dict[str, list[Sequence[str]]] = {
@@ -203,6 +211,13 @@ class Composed(Sequence[np.ndarray]):
             np.multiply(self.photos[scene.kinds[cell], scene.photos[cell]], np.float32(1 / 255), out=patches[cell])
         return patches
 
+    def lit(self, cell: int, rows: range) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the scenes `rows` hold a photograph in that cell, (n,), and its pixels, (n, 784) float32."""
+        kinds = np.array([self.scenes[i].kinds[cell] for i in rows])
+        photos = np.array([self.scenes[i].photos[cell] for i in rows])
+        here = np.flatnonzero(kinds != scenes.EMPTY)
+        return here, self.photos[kinds[here], photos[here]].astype(np.float32) / 255
+
 
 def whole(patches: np.ndarray) -> np.ndarray:
     """Patches (9, 784) as one vector (1, 7056), pixel row by pixel row."""
@@ -243,9 +258,32 @@ def _signatures(totals: dict[str, float]) -> dict[str, str]:
     return said | {f"{m}_held_out": f"{m}|{only}" for m in ("exact", *said) if f"{m}_held_out" in totals}
 
 
-def _stacked(composed: Composed, number: int) -> np.ndarray:
-    """The first scenes as rows (number, 7056)."""
-    return np.stack([composed.patches(i).ravel() for i in range(min(number, len(composed)))])
+def _nearest(train: Composed, asked: Composed) -> np.ndarray:
+    """For each scene of `asked` the training scene at the smallest angle, the first of equals, (N,)."""
+    best: np.ndarray = np.full(len(asked), -np.inf, dtype=np.float32)
+    nearest: np.ndarray = np.zeros(len(asked), dtype=np.int64)
+    for start in range(0, len(train), PART):
+        likeness = _likeness(asked, train, range(start, min(start + PART, len(train))))
+        row = likeness.argmax(axis=1)
+        found = likeness[np.arange(len(asked)), row]
+        nearest = np.where(found > best, start + row, nearest)
+        best = np.maximum(found, best)
+    return nearest
+
+
+def _likeness(asked: Composed, train: Composed, rows: range) -> np.ndarray:
+    """Products of the pixels of `asked` with those of training scenes, over the length of the latter, (N, rows).
+
+    Cell by cell, since most cells are black: a tenth of the work of whole scenes.
+    """
+    products: np.ndarray = np.zeros((len(asked), len(rows)), dtype=np.float32)
+    squares: np.ndarray = np.zeros(len(rows), dtype=np.float32)
+    for cell in range(scenes.CELLS):
+        mine, pixels = asked.lit(cell, range(len(asked)))
+        theirs, known = train.lit(cell, rows)
+        products[np.ix_(mine, theirs)] += pixels @ known.T
+        squares[theirs] += np.square(known).sum(axis=1)
+    return products / np.sqrt(squares)
 
 
 def _ridge(photos: np.ndarray, strength: float = 10.0) -> np.ndarray:
@@ -274,18 +312,11 @@ class OwnCaptions(Captioning):
     main = "cider"  # made for several captions a picture: agreement counts by how telling the words are
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
-        """Reads every picture, about 3 ms each. Raises BadInput on any fault of the folder or an impossible setting."""
+        """Reads every picture, about 3 ms each. Raises BadInput on any fault of the folder."""
         c: Captioning.Config = config or self.Config()
         self.config = c
         if data is None:
             raise BadInput("captions of one's own need a folder: captioning=DIR")
-        if not (0 < c.patch <= c.pixels <= 1024 and c.pixels % c.patch == 0):
-            raise BadInput(f"captioning: pixels={c.pixels} and patch={c.patch} must be whole patches, 1 to 1024 pixels")
-        if not 50 <= c.vocabulary <= 50_000 or not 1 <= c.longest <= 1000:
-            raise BadInput(
-                f"captioning: expected vocabulary from 50 to 50,000 and longest from 1 to 1,000, "
-                f"got {c.vocabulary} and {c.longest}"
-            )
         every = captioned(Path(data), c.pixels)
         self.own = {split: [one for one in every if one.split == split] for split in SPLITS}
         self.text = Text.learn((s for one in self.own["train"] for s in one.captions), "bpe", c.vocabulary, lower=True)
@@ -319,6 +350,11 @@ class OwnCaptions(Captioning):
     def items(self, split: Split) -> Items:
         """Pictures are cut when asked for."""
         return self._items[split]
+
+    @property
+    def overlap(self) -> dict[str, int]:
+        """Pictures of validation and of test that stand, pixel by pixel, in an earlier split."""
+        return in_earlier_splits({split: [one.picture.tobytes() for one in self.own[split]] for split in SPLITS})
 
     def references(self, split: Split) -> list[list[str]]:
         """All captions of each item's picture, in lower case."""

@@ -6,13 +6,14 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from tasks import SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task
+from tasks import SPLITS, BadInput, Items, Range, Scores, Shown, Spec, Split, Task
 from tasks import _files as files
 from tasks._caption_score import caption_scores
+from tasks._parallel import MARGIN
 from tasks._pictures import picture
 from tasks._scenes import cut
 from tasks._splits import split_of
@@ -52,21 +53,17 @@ class Emoji(Task):
     main: ClassVar[str] = "chrf"  # gives part of the credit for part of the name; exact starts from zero
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Task.Config):
         """Settings of the task."""
 
-        patch: int = 8  # pixels along one side of a patch: 4, 8, 16 or 32
-        vocabulary: int = 1500  # most byte-pair pieces, specials included
+        patch: Literal[4, 8, 16, 32] = 8  # pixels along one side of a patch
+        vocabulary: Annotated[int, Range(100, 20_000)] = 1500  # most byte-pair pieces, specials included
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
-        """Reads the vendored pictures. Raises BadInput on damaged files, an impossible setting, or own data."""
+        """Reads the vendored pictures. Raises BadInput on damaged files, or own data."""
         self.config: Emoji.Config = config or self.Config()
         if data is not None:
             raise BadInput(f"emoji reads no data of one's own; for captioned pictures say captioning={data}")
-        if self.config.patch not in (4, 8, 16, 32):
-            raise BadInput(f"emoji: patch={self.config.patch} is not one of 4, 8, 16, 32")
-        if not 100 <= self.config.vocabulary <= 20_000:
-            raise BadInput(f"emoji: vocabulary={self.config.vocabulary} is not between 100 and 20,000")
         every = vendored()
         part = parts([named.names for named in every])
         self.splits: dict[Split, list[Named]] = {split: [] for split in SPLITS}
@@ -84,7 +81,7 @@ class Emoji(Task):
             source="vectors",
             source_size=3 * self.config.patch**2,
             target_size=self.text.size,
-            max_target=max(len(t) for items in self._items.values() for t in items.targets) + 2,
+            max_target=max(len(target) for target in self._items["train"].targets) + MARGIN,
             patch_shape=(3, self.config.patch, self.config.patch),
             grid=(rows, rows),
         )

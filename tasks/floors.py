@@ -59,14 +59,15 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 class Dictionary:
     """Word by word, each source word by its likeliest target word: IBM model 1 (Brown et al., 1993, 4.2).
 
-    t(e | f) is learned by expectation maximisation, all sentence pairs at once. Words are compared in
+    t(e | f) is learned by expectation maximisation, all pairs of at most `longest` words at once. Words are compared in
     lower case and written as the training targets mostly write them; an unknown word is copied; the
     first letter of the answer is a capital if that of the source is.
     """
 
     def __init__(self, sources: Sequence[str], targets: Sequence[str], rounds: int = 10, longest: int = 40) -> None:
         pairs = [(words(s.lower()), words(t.lower())) for s, t in zip(sources, targets, strict=True)]
-        self.table = ibm1([(s, t) for s, t in pairs if max(len(s), len(t)) <= longest], rounds)
+        short = [(s, t) for s, t in pairs if max(len(s), len(t)) <= longest]
+        self.table = ibm1(short, rounds) if short else {}  # then every word is copied
         self.spelling = _spelling(targets)
 
     def translate(self, text: str) -> str:

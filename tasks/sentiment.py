@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 
-from tasks import SPECIALS, SPLITS, BadInput, Items, Scores, Shown, Spec, Split, Task, until_eos
+from tasks import SPECIALS, SPLITS, BadInput, Items, Range, Scores, Shown, Spec, Split, Task, until_eos
 from tasks._files import digest, rows
 from tasks._folder import Pairs, labelled
 from tasks._score import label_scores
-from tasks._text import Kind, Text
+from tasks._splits import in_earlier_splits, same
+from tasks._text import Kind, Text, Vocabulary, written
 from tasks.floors import bag_of_words, most_frequent
 
 TESTS = ("reviews", "amazon", "nyt", "tweets")
@@ -41,15 +42,16 @@ class Sentiment(Task):
         """Settings of the task."""
 
         test: str = "reviews"  # or amazon, nyt, tweets: trained on films, asked about others; own data: which test file
-        tokenizer: str = "bpe"  # or word, or character
-        vocabulary: int = 4000  # most tokens, specials included
+        tokenizer: Kind = "bpe"
+        vocabulary: Vocabulary = 4000  # most tokens, specials included
         lower: bool = True  # everything in lower case
-        longest: int = 80  # tokens; longer texts are left out of training, cut elsewhere
+        longest: Annotated[int, Range(1, 10_000)] = 80  # tokens; longer texts are left out of training, cut elsewhere
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         self.config = config or self.Config()
-        _check(self.config, own=data is not None)
         if data is None:
+            if self.config.test not in TESTS:
+                raise BadInput(f"sentiment: unknown test={self.config.test!r}; known: {', '.join(TESTS)}")
             self._texts = _vendored(self.config.test)
         else:
             self._texts = labelled(Path(data), "" if self.config.test == "reviews" else self.config.test)
@@ -85,6 +87,11 @@ class Sentiment(Task):
         """All items of a split, in the order of the corpus."""
         return self._items[split]
 
+    @property
+    def overlap(self) -> dict[str, int]:
+        """Texts of validation and of test that stand, normalised, in an earlier split."""
+        return in_earlier_splits({split: list(map(same, self._texts[split][0])) for split in SPLITS})
+
     def score(self, answers: Sequence[Sequence[int]], split: Split) -> Scores:
         """Accuracy and macro F1; an answer that is no label is wrong."""
         given = [(until_eos(answer) or [-1])[0] for answer in answers]
@@ -106,27 +113,15 @@ class Sentiment(Task):
         return Shown(texts[item], None, labels[item], self.text.pieces(self._items[split].sources[item].tolist()))
 
     def read(self, query: str) -> np.ndarray:
-        """One text as tokens (S,), cut to Config.longest. Raises BadInput when it is blank."""
+        """One text as tokens (S,), cut to Config.longest. Raises BadInput when it is blank or no text."""
         if not query.strip():
             raise BadInput("sentiment: nothing to judge; give a sentence")
-        return self.text.encode(query.strip(), eos=False)[: self.config.longest]
+        return self.text.encode(written(query, self.name).strip(), eos=False)[: self.config.longest]
 
     def write(self, tokens: Sequence[int]) -> str:
         """The label of an answer, or the special token that stands in its place."""
         names = [*SPECIALS, *self.labels]
         return " ".join(names[token] for token in until_eos(tokens)[:1])
-
-
-def _check(config: Any, own: bool) -> None:
-    """Raises BadInput for a value outside its range."""
-    if config.test not in TESTS and not own:
-        raise BadInput(f"sentiment: unknown test={config.test!r}; known: {', '.join(TESTS)}")
-    if config.tokenizer not in get_args(Kind):
-        raise BadInput(f"sentiment: unknown tokenizer {config.tokenizer!r}; known: {', '.join(get_args(Kind))}")
-    if config.vocabulary < 8:
-        raise BadInput(f"sentiment: vocabulary={config.vocabulary} is too small; four are special, expected 8 or more")
-    if config.longest < 1:
-        raise BadInput(f"sentiment: longest={config.longest} tokens leaves nothing; expected 1 or more")
 
 
 def _vendored(test: str) -> dict[Split, Pairs]:

@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tasks import SPLITS, BadInput, Split
 from tasks._files import rows
 from tasks._folder import Pairs, parallel
-from tasks._parallel import Parallel, check, languages
+from tasks._parallel import Parallel, languages
 
 VENDORED = ("en-es", "en-de")
 COMMON = 4  # times that each word of a pair occurs in training, at least
@@ -37,12 +37,11 @@ class Translation(Parallel):
         """Settings of the translation."""
 
         pair: str = "en-es"  # or en-de; of one's own data any source-target
-        words: str = "common"  # only pairs whose every word is common in training; "all". Own data are never filtered
+        words: Literal["common", "all"] = "common"  # only pairs whose every word is; one's own are never filtered
         test: str = ""  # which test files of one's own data, without endings, where there are several
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         config = config or self.Config()
-        check(config, self.name)
         source, target = languages(config.pair, self.name)
         if data is not None:
             self.build(config, parallel(Path(data), (source, target), config.test))
@@ -51,8 +50,6 @@ class Translation(Parallel):
             raise BadInput(
                 f"translation: unknown pair {config.pair!r}; known: {', '.join(VENDORED)}, or give your own data"
             )
-        if config.words not in ("common", "all"):
-            raise BadInput(f"translation: unknown words={config.words!r}; known: common, all")
         texts = _vendored(config.pair)
         self.build(config, common(texts) if config.words == "common" else texts)
 

@@ -9,7 +9,8 @@ from typing import Any
 from tasks import SPLITS, BadInput, Split
 from tasks._files import rows, text
 from tasks._folder import Pairs
-from tasks._parallel import Parallel, check
+from tasks._parallel import Longest, Parallel
+from tasks._text import Vocabulary
 
 PAIRS = ("en-fr", "en-es")
 
@@ -30,12 +31,11 @@ class Verses(Parallel):
         """Settings of the verses."""
 
         pair: str = "en-fr"  # or en-es
-        vocabulary: int = 8000  # most tokens, specials included; of both languages together if joint
-        longest: int = 80  # tokens; longer pairs are left out of training, longer sources cut elsewhere
+        vocabulary: Vocabulary = 8000  # most tokens, specials included; of both languages together if joint
+        longest: Longest = 80  # tokens; longer pairs are left out of training, longer sources cut elsewhere
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         config = config or self.Config()
-        check(config, self.name)
         if data is not None:
             raise BadInput("verses takes no data of your own; parallel text is for the task translation")
         if config.pair not in PAIRS:

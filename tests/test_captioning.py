@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import EOS, SPECIALS, SPLITS, BadInput, captioning
+from tasks import EOS, SPECIALS, SPLITS, BadInput, captioning, configured
 from tasks import _scenes as scenes
 from tasks._scenes import ABOVE, CELLS, EMPTY, KINDS, LEFT, WORDS, Scene
 from tasks.captioning import GRID, Captioning, photographs
+from tasks.floors import nearest_vectors
 
 cells = st.lists(st.sampled_from([EMPTY, *range(len(KINDS))]), min_size=CELLS, max_size=CELLS)
 any_scene = cells.filter(lambda kinds: any(k != EMPTY for k in kinds)).map(lambda k: Scene(tuple(k), (0,) * CELLS))
@@ -220,9 +221,31 @@ def test_floors_are_in_order_and_quick():
     started = time.process_time()
     floors = task().floors("validation")
     assert time.process_time() - started < 10
-    assert floors["constant"].totals["exact"] < 5
+    exact = {floor: scores.totals["exact"] for floor, scores in floors.items()}
+    assert list(exact) == sorted(exact, key=exact.__getitem__) == ["constant", "nearest neighbour", "patchwise"]
+    assert exact["constant"] < 5
     assert floors["patchwise"].totals["structure"] == 100
-    assert 30 < floors["patchwise"].totals["exact"] < 80
+    assert 30 < exact["patchwise"] < 80
+
+
+@pytest.mark.parametrize("part", [10_000, 300])
+def test_the_nearest_scene_is_looked_for_in_all_of_training(part, monkeypatch):
+    monkeypatch.setattr(captioning, "PART", part)
+    train, asked = task().composed("train"), task().composed("test")
+    stacked = [np.stack([some.patches(i).ravel() for i in range(len(some))]) for some in (train, asked)]
+    found = captioning._nearest(train, asked)
+    assert np.array_equal(found, nearest_vectors(*stacked))
+    assert set(found // 100) == set(range(len(train) // 100))
+
+
+def test_scenes_are_drawn_and_put_into_tokens_once_and_before_training_starts(monkeypatch):
+    k = Captioning(Captioning.Config(scenes=20))
+    assert "train" in k.splits
+    first = {split: k.items(split) for split in ("train", "validation")}
+    monkeypatch.setattr(captioning, "_tokens", None)
+    monkeypatch.setattr(captioning, "Composed", None)
+    assert all(k.items(split) is items for split, items in first.items())
+    assert len(list(k.batches("train", 7, epoch=1))) == 3
 
 
 def test_a_picture_file_becomes_a_source(tmp_path):
@@ -234,8 +257,8 @@ def test_a_picture_file_becomes_a_source(tmp_path):
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(BadInput, match="scenes=0 is not between"):
-        Captioning(Captioning.Config(scenes=0))
+    with pytest.raises(BadInput, match="captioning: scenes=0 lies outside 1 to 1,000,000"):
+        configured(Captioning.Config, {"scenes": 0}, "captioning")
 
 
 def test_composing_a_source_is_quick():

@@ -57,7 +57,9 @@ def test_a_vendored_file_is_the_one_that_was_derived(name):
 
 def test_every_corpus_file_is_in_the_manifest_and_has_a_readme():
     known = set(_files.manifest())
-    for folder in ("interface", "bible", "sentiment"):
+    folders = {path.name for path in _files.DATA.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {name.partition("/")[0] for name in known}
+    for folder in folders:
         files = {p.relative_to(_files.DATA).as_posix() for p in (_files.DATA / folder).iterdir()}
         assert files - known == {f"{folder}/README.md"}
 
@@ -136,6 +138,11 @@ def test_the_readme_gives_the_counts_of_the_files(folder):
     for path in sorted((_files.DATA / folder).glob("*.tsv.xz")):
         splits = Counter(row[0] for row in _files.rows(f"{folder}/{path.name}")[1:])
         assert " | ".join(str(splits[s]) for s in SPLITS if splits[s]) in readme
+
+
+@pytest.mark.parametrize("name", ["translation", "verses", "sentiment"])
+def test_no_item_of_the_corpora_stands_in_an_earlier_split(task, name):
+    assert task(name).overlap == {"validation": 0, "test": 0}
 
 
 def test_the_main_translation_has_its_promised_size(task):

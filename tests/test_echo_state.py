@@ -70,10 +70,19 @@ def test_the_spectral_radius_is_as_asked(radius):
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 1.0])
 def test_the_connectivities_are_as_asked(share):
-    config = dataclasses.replace(SMALL, connectivity=share, input_connectivity=share)
+    config = dataclasses.replace(SMALL, units=100, writer=100, connectivity=share, input_connectivity=share)
     reservoir = Reservoir(100, 40, 0.5, config)
     for matrix in (reservoir.recurrent, reservoir.entry):
         assert float((matrix != 0).double().mean()) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("units", [3, 20, 40])
+def test_no_reservoir_is_so_sparse_that_its_weights_explode(units):
+    config = dataclasses.replace(SMALL, units=units, connectivity=max(0.1, 2 / units))
+    for _ in range(20):
+        assert 0 < Reservoir(units, 3, 0.5, config).recurrent.abs().max() < 10
+    with pytest.raises(ValueError, match="weights a unit"):
+        dataclasses.replace(SMALL, units=units, connectivity=1.9 / units)
 
 
 def test_inputs_are_scaled_as_asked():
@@ -93,6 +102,10 @@ def test_each_leak_has_a_reservoir_in_each_direction():
     assert model.head.in_features == 4 * 31
     matrices = [reader.recurrent for reader in model.readers]
     assert not any(a.equal(b) for n, a in enumerate(matrices) for b in matrices[:n])
+    source = torch.tensor([[4, 9, 7, 5, 8]])
+    found = model.encode(source, torch.tensor([5]), 1).memory["read"][0].split(31)
+    for place, (reader, read) in enumerate(zip(model.readers, found, strict=True)):
+        torch.testing.assert_close(read, reader(source.flip(1) if place % 2 else source)[0].mean(0))
 
 
 def test_what_is_read_are_the_last_states_of_both_directions():

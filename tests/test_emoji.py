@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks import SPLITS, BadInput
+from tasks import SPLITS, BadInput, Items, configured
 from tasks._files import rows
+from tasks._parallel import MARGIN
 from tasks.emoji import NAMES, Emoji, combination
 
 
@@ -92,10 +93,31 @@ def test_a_picture_file_becomes_a_source(task, tmp_path):
     assert np.allclose(task.read(str(tmp_path / "emoji.png")), task.items("test").sources[0], atol=0.01)
 
 
-@pytest.mark.parametrize("settings", [{"patch": 5}, {"vocabulary": 10}])
-def test_impossible_settings_are_refused(settings):
-    with pytest.raises(BadInput, match="emoji:"):
-        Emoji(Emoji.Config(**settings))
+@pytest.mark.parametrize(("settings", "words"), [({"patch": 5}, "none of: 4, 8, 16, 32"), ({"vocabulary": 10}, "100")])
+def test_impossible_settings_are_refused(settings, words):
+    with pytest.raises(BadInput, match=f"emoji: .*{words}"):
+        configured(Emoji.Config, settings, "emoji")
+
+
+@pytest.mark.parametrize("patch", [4, "16"])
+def test_pictures_are_cut_as_asked(patch):
+    cut = Emoji(configured(Emoji.Config, {"patch": patch}, "emoji"))
+    assert cut.spec.patch_shape == (3, int(patch), int(patch))
+    assert cut.items("test").sources[0].shape == ((32 // int(patch)) ** 2, 3 * int(patch) ** 2)
+
+
+def test_the_longest_answer_is_known_from_training_alone_and_has_room_for_every_name(task, monkeypatch):
+    longest = {split: max(len(target) for target in task.items(split).targets) for split in SPLITS}
+    assert task.spec.max_target == longest["train"] + MARGIN >= max(longest.values())
+    named = Emoji._tokens
+
+    def lengthened(self, split):
+        items = named(self, split)
+        more = [np.concatenate([target[:-1]] * 9 + [target]) for target in items.targets]
+        return items if split == "train" else Items(items.sources, more, items.source_lengths)
+
+    monkeypatch.setattr(Emoji, "_tokens", lengthened)
+    assert Emoji().spec.max_target == task.spec.max_target
 
 
 def test_data_of_ones_own_are_refused_with_a_way_out():

@@ -13,7 +13,7 @@ from models.bahdanau import Bahdanau
 from models.layers import dropout as dropout_file
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, Embedding, Patches, within
-from models.layers.recurrent import Recurrent, highest, initialised
+from models.layers.recurrent import Recurrent, fused, highest, in_its_precision, initialised
 from models.transformer import Attention, Block, Transformer, positions
 from tasks import BOS, SPECIALS, UNK, Spec
 
@@ -265,6 +265,74 @@ def test_each_patch_is_read_alone():
     assert found.shape == (2, 5, 7)
     assert_close(found.flatten(0, 1), alone)
     assert found.flatten(0, 1).std(0).min() > 1e-3
+
+
+def test_computing_all_patches_is_computing_those_seen():
+    patches, source = shaken(Patches((3, 8, 12), 7)), torch.randn(2, 5, 3 * 8 * 12)
+    source[0, 1] = source[1, 3:] = 0
+    some = source.flatten(0, 1)
+    grads = []
+    for way in (patches.of_all, patches.of_the_seen):
+        patches.zero_grad()
+        way(some).square().sum().backward()
+        grads.append([p.grad.clone() for p in patches.parameters()])
+    with torch.no_grad():
+        assert_close(patches.of_all(some), patches.of_the_seen(some))
+        assert_close(patches(source).flatten(0, 1), patches.of_the_seen(some))
+    for one, other in zip(*grads, strict=True):
+        assert_close(one, other)
+    assert patches.of_all(some).eq(0).all(1).tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_pictures_of_nothing_at_all_become_zeros():
+    patches = Patches((3, 8, 12), 7)
+    for way in (patches.of_all, patches.of_the_seen):
+        assert way(torch.zeros(4, 3 * 8 * 12)).eq(0).all()
+
+
+@pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
+def test_in_its_precision_a_layer_is_what_it_is_without_autocast(cell):
+    layer, x, start = cell(7, 4, batch_first=True).float(), torch.randn(3, 5, 7), torch.randn(1, 3, 4)
+    begin = (start, start + 1) if cell is nn.LSTM else start
+    expected = layer(x.float(), tuple(h.float() for h in begin) if cell is nn.LSTM else begin.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x.bfloat16())[0].dtype == torch.bfloat16
+        found = in_its_precision(layer, x, begin)
+        from_rest = in_its_precision(layer, x.bfloat16())
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert from_rest[0].dtype == torch.float32
+
+
+def test_on_a_processor_recurrent_layers_follow_autocast():
+    layer, x = nn.GRU(7, 4, batch_first=True).float(), torch.randn(3, 5, 7, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = fused(layer, x), layer(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)  # types, too
+    assert expected[0].dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
+def test_on_a_gpu_recurrent_layers_keep_their_precision_under_autocast(cell):
+    layer, x = cell(7, 4, batch_first=True).float().cuda(), torch.randn(3, 5, 7, device="cuda").float()
+    with torch.autocast("cuda", torch.bfloat16):
+        states, _ = fused(layer, x)
+    torch.testing.assert_close(states, layer(x)[0])
+    states.sum().backward()
+    assert all(p.grad.dtype == torch.float32 for p in layer.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_patches_never_wait_for_the_device():
+    patches, source = Patches((1, 8, 8), 7).float().cuda(), torch.rand(2, 9, 64, device="cuda").float()
+    source[:, 4] = 0
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = patches(source)
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+    assert found[:, 4].eq(0).all()
 
 
 def test_no_position_of_padding_is_within():

@@ -3,12 +3,15 @@
 import gzip
 import json
 import os
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from tasks import SPLITS, BadInput
+from tasks import SPLITS, BadInput, _folder
 from tasks._folder import labelled, lines, parallel, table
+from tasks._splits import normal
 from tasks.sentiment import Sentiment
 from tasks.translation import Translation
 from tasks.verses import Verses
@@ -212,7 +215,9 @@ def test_one_label_is_not_a_choice(reviews):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "sentence,label\nx,y\n", r"must name the columns text and label; found: sentence, label"),
+        ("a.csv", "sentence,label\nx,y\n", r"line 1 must name the columns text and label, .*found: sentence, label"),
+        ("a.csv", "text,label,TEXT \nx,y,z\n", r"each once; found: text, label, text"),
+        ("a.csv", "\ntext,label\nx,y\n", r"line 1 must name the columns"),
         ("a.csv", "text,label\nx,y\nx,y,z\n", r"line 3 has 3 columns, expected 2"),
         ("a.csv", "text,label\nx,y\n  ,y\n", r"line 3 lacks a text or a label"),
         ("a.csv", 'text,label\n"x,y\n', r"line \d cannot be read"),
@@ -222,13 +227,86 @@ def test_one_label_is_not_a_choice(reviews):
         ("a.jsonl", '{"text": "x", "label": "y"}\n["x", "y"]\n', r"line 2 is not an object"),
         ("a.jsonl", '{"text": "x", "label": null}\n', r"line 1 lacks a text or a label"),
         ("a.jsonl", '{"text": "x", "label": "y"}\n' + "[" * 100_000, r"line 2 is not JSON"),
-        ("a.csv", "text,label\n" + "x" * 200_000 + ",y\n", r"line 2 cannot be read: field larger"),
+        ("a.jsonl", '{"text": "x", "label": "y"}\n{"text": "bad \\ud800", "label": "y"}', r"line 2 holds half"),
+        ("a.jsonl", '{"text": "x", "label": "\\udfff"}', r"line 1 holds half of a surrogate pair"),
+        ("a.jsonl", '{"text": "x", "label": "y", "text": "z"}', r"line 1 is not JSON \('text' stands there twice\)"),
+        ("a.jsonl", '{"text": "x", "label": NaN}', r"line 1 lacks a text or a label"),
+        ("a.jsonl", '{"text": "x", "label": 1' + "0" * 5000 + "}", r"line 1 is not JSON"),
+        ("a.csv", "text,label\nx,y\n" + "x" * 200_000 + ",y\n", r"line 3 has 200,002 characters; at most 131,072"),
+        ("a.csv", 'text,label\n"' + "x\n" * 100_000 + '",y\n', r"line \d+ cannot be read: field larger"),
     ],
 )
 def test_a_fault_in_a_table_is_named_with_its_line(tmp_path, name, content, words):
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(BadInput, match=words):
         table(tmp_path / name)
+
+
+def test_a_circle_of_links_and_a_link_to_nothing_are_named(pairs):
+    for target in ("train.de", "nowhere.de"):
+        (pairs / "train.de").unlink()
+        (pairs / "train.de").symlink_to(pairs / target)
+        with pytest.raises(BadInput, match=r"train.de cannot be read"):
+            parallel(pairs, ("de", "en"))
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_file_of_more_bytes_than_are_read_is_refused_with_the_limit(pairs, monkeypatch, ending):
+    monkeypatch.setattr(_folder, "LARGEST_TEXT", 1000)
+    (pairs / "train.de").unlink()
+    content = os.urandom(1001)  # large when packed, too
+    (pairs / f"train.de{ending}").write_bytes(gzip.compress(content) if ending else content)
+    with pytest.raises(BadInput, match=rf"train.de{ending} has 1,0\d\d bytes; at most 1,000 are read"):
+        parallel(pairs, ("de", "en"))
+
+
+def test_a_small_archive_is_unpacked_no_further_than_the_limit(pairs, monkeypatch):
+    monkeypatch.setattr(_folder, "LARGEST_TEXT", 3_000_000)
+    (pairs / "train.de").unlink()
+    (pairs / "train.de.gz").write_bytes(gzip.compress(b"a line\n" * 20_000_000))
+    tracemalloc.start()
+    with pytest.raises(BadInput, match=r"train.de.gz unpacks to more than 3,000,000 bytes"):
+        parallel(pairs, ("de", "en"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000_000  # bytes, of 140 million
+
+
+def test_a_line_without_end_is_refused_with_the_limit(pairs):
+    longest = _folder.LONGEST_LINE
+    (pairs / "train.de").write_text("x" * longest + "\n" + "x" * (longest + 1) + "\nx\nx\n")
+    with pytest.raises(BadInput, match=r"train.de: line 2 has 131,073 characters; at most 131,072 are read"):
+        parallel(pairs, ("de", "en"))
+    (pairs / "train.de").write_text("x" * longest + "\nx\nx\nx\n")
+    assert len(parallel(pairs, ("de", "en"))["train"][0][0]) == longest
+
+
+def test_a_folder_whose_name_is_too_long_is_named(tmp_path):
+    with pytest.raises(BadInput, match="cannot be read: File name too long"):
+        labelled(tmp_path / ("x" * 5000))
+
+
+def test_texts_that_stand_in_an_earlier_split_too_are_kept_and_counted(reviews):
+    with (reviews / "train.csv").open("a") as file:
+        file.write("good,never again\nfine,!!!\n")
+    (reviews / "valid.csv").write_text("label,text\ngood,NEVER again!\nbad,new\n")
+    (reviews / "test.csv").write_text("label,text\ngood,New.\nbad,newer\nfine,!!!\nfine,???\n")
+    task = Sentiment(Sentiment.Config(vocabulary=100), reviews)
+    assert task.overlap == {"validation": 1, "test": 2}
+    assert len(task.items("test")) == 4
+
+
+def test_a_long_row_of_marks_is_compared_in_time():
+    started = time.monotonic()
+    assert normal("a" + "\u0301\u0327" * 60_000 + "b") == normal("á\u0327b")
+    assert time.monotonic() - started < 2  # seconds; sorted by the standard library it takes 20
+
+
+def test_a_corpus_of_long_sentences_alone_has_floors(pairs):
+    for language in ("de", "en"):
+        (pairs / f"train.{language}").write_text("\n".join(["word " * 60] * 4))
+    task = Translation(Translation.Config(pair="de-en", vocabulary=200, longest=100), pairs)
+    assert task.floors("test")["dictionary"].totals.keys() >= {"bleu", "chrf"}
 
 
 def test_verses_take_no_folder(pairs):

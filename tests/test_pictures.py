@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks import SPLITS, BadInput
-from tasks._pictures import captioned, picture
+from tasks import SPLITS, BadInput, configured
+from tasks._pictures import FORMATS, LARGEST_FILE, captioned, picture
 from tasks._scenes import cut, paste
 from tasks.captioning import Captioning, OwnCaptions
 
@@ -139,8 +139,47 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(folder, si
     (folder / "images" / "huge.png").write_bytes(png_header(side, side) + chunk)
     rewrite(folder, "image,caption\nhuge.png,vast\n")
     started = time.monotonic()
-    assert "pixels" in fault(folder)
+    said = fault(folder)
     assert time.monotonic() - started < 2
+    assert "captions.csv: line 2: " in said
+    assert "huge.png" in said
+    assert "40,000,000" in said  # the limit, ours and not the decoder's
+
+
+def test_a_file_that_is_too_large_is_refused_with_the_limit(folder):
+    with (folder / "images" / "large.png").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    rewrite(folder, "image,caption\nlarge.png,vast\n")
+    assert "large.png has 33,554,433 bytes; at most 33,554,432 are read" in fault(folder)
+
+
+@pytest.mark.parametrize("name", [".", "images/.", "../images"])
+def test_a_folder_is_no_picture(folder, name):
+    rewrite(folder, f"image,caption\n{name},all\n")
+    assert "line 2" in (said := fault(folder))
+    assert "is not a regular file" in said or "leads out" in said
+
+
+@pytest.mark.parametrize("other", ["./0.png", "../images/0.png", "images/0.png", "link.png"])
+def test_one_file_by_two_names_is_one_picture(folder, other):
+    (folder / "images" / "link.png").symlink_to("0.png")
+    text = (folder / "captions.csv").read_text()
+    rewrite(folder, f"{text}{other},again,test\n")
+    assert f"line 26 puts {other} into test, line 2 elsewhere" in fault(folder)
+    rewrite(folder, f"{text}{other},again,train\n")
+    read = captioned(folder, 9)
+    assert len(read) == 12
+    assert read[0].captions[-1] == "again"
+
+
+def test_two_words_for_validation_are_one_split(folder):
+    rewrite(folder, (folder / "captions.csv").read_text().replace("square .,val", "square .,validation"))
+    assert [one.split for one in captioned(folder, 9)] == ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
+
+
+def test_copies_of_a_picture_in_two_splits_are_counted(folder):
+    task = Captioning(Captioning.Config(pixels=24, patch=8, vocabulary=100), folder)
+    assert task.overlap == {"validation": 2, "test": 4}  # six colours among twelve pictures
 
 
 @pytest.mark.parametrize(
@@ -156,6 +195,8 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(folder, si
         ('image,caption\n0.png,"open\n', "cannot be read"),
         ("image,caption,split\n0.png,a,train\n0.png,b,test\n", "line 3 puts 0.png into test, line 2 elsewhere"),
         ("image,caption,split\n0.png,a,exam\n", "line 2: split 'exam' is not one of"),
+        ("image,caption,split,split\n0.png,a,test,train\n", "each once; found: image, caption, split, split"),
+        ("image,caption,split\n0.png,a,train\n0.png,b,\n", "line 3 puts 0.png into no split, line 2 elsewhere"),
         ("image,caption\n0.png,alone\n", "no picture of 1 is in"),
         ("image,caption\n\0.png,null\n", "line 2"),
     ],
@@ -173,9 +214,9 @@ def test_a_missing_folder_or_table_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("settings", [{"pixels": 50}, {"patch": 0}, {"vocabulary": 3}, {"longest": 0}])
-def test_impossible_settings_are_refused(folder, settings):
-    with pytest.raises(BadInput, match="captioning:"):
-        Captioning(Captioning.Config(**settings), folder)
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(BadInput, match=f"captioning: .*{next(iter(settings))}="):
+        configured(Captioning.Config, settings, "captioning")
 
 
 def test_what_is_transparent_shows_the_ground(tmp_path):
@@ -184,7 +225,7 @@ def test_what_is_transparent_shows_the_ground(tmp_path):
     assert (picture(tmp_path / "clear.png", 4, ground=255) == 255).all()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_allowed_is_read(tmp_path, kind):
     Image.new("RGB", (50, 30), (200, 200, 200)).save(tmp_path / "x", kind)
     assert np.abs(picture(tmp_path / "x", 8).astype(int) - 200).max() <= 4

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tasks import SPLITS, BadInput, load
+from tasks import SPLITS, UNK, BadInput, configured, load
 from tasks.sentiment import Sentiment, _vendored
 
 
@@ -88,26 +88,32 @@ def test_what_is_too_long_leaves_training_and_is_cut_elsewhere(task):
 
 def test_case_is_kept_when_asked():
     cased = Sentiment(Sentiment.Config(lower=False, tokenizer="word", vocabulary=9000))
-    assert list(cased.read("GOOD")) != list(cased.read("good"))
+    assert list(cased.read("The")) != list(cased.read("the"))
     uncased = Sentiment(Sentiment.Config(tokenizer="word", vocabulary=9000))
-    assert list(uncased.read("GOOD")) == list(uncased.read("good"))
+    assert list(uncased.read("The")) == list(uncased.read("the"))
+    assert UNK not in [*cased.read("The the"), *uncased.read("The")]  # two unknown words would be equal
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"test": "books"}, "unknown test='books'; known: reviews, amazon, nyt, tweets"),
-        ({"tokenizer": "bytes"}, "unknown tokenizer 'bytes'"),
-        ({"vocabulary": 7}, "vocabulary=7 is too small"),
-        ({"longest": 0}, "longest=0"),
+        ({"tokenizer": "bytes"}, "tokenizer='bytes' is none of: bpe, word, character"),
+        ({"vocabulary": 7}, "vocabulary=7 lies outside 8 to 1,000,000"),
+        ({"longest": 0}, "longest=0 lies outside 1 to 10,000"),
     ],
 )
 def test_a_setting_out_of_range_is_named(settings, words):
     kind = load("sentiment")
     with pytest.raises(BadInput, match=words):
-        kind(kind.Config(**settings))
+        kind(configured(kind.Config, settings, "sentiment"))
 
 
 def test_a_blank_text_is_refused(task):
     with pytest.raises(BadInput, match="nothing to judge"):
         task.read("\n ")
+
+
+def test_a_query_that_is_no_text_is_refused(task):
+    with pytest.raises(BadInput, match=r"sentiment: .* not valid UTF-8"):
+        task.read("a byte \udcff of another encoding")

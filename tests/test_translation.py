@@ -169,10 +169,10 @@ def test_the_checksum_moves_with_the_settings_and_the_texts_alone(own):
     [
         (Translation, {"pair": "es-en"}, "unknown pair 'es-en'; known: en-es, en-de"),
         (Translation, {"pair": "spanish"}, "is not two languages"),
-        (Translation, {"words": "rare"}, "unknown words='rare'"),
-        (Translation, {"tokenizer": "bytes"}, "unknown tokenizer 'bytes'"),
-        (Translation, {"vocabulary": 4}, "vocabulary=4 is too small"),
-        (Translation, {"longest": 1}, "longest=1"),
+        (Translation, {"words": "rare"}, "words='rare' is none of: common, all"),
+        (Translation, {"tokenizer": "bytes"}, "tokenizer='bytes' is none of: bpe, word, character"),
+        (Translation, {"vocabulary": 4}, "vocabulary=4 lies outside 8 to 1,000,000"),
+        (Translation, {"longest": 1}, "longest=1 lies outside 2 to 10,000"),
         (Verses, {"pair": "en-de"}, "unknown pair 'en-de'; known: en-fr, en-es"),
     ],
 )
@@ -184,6 +184,25 @@ def test_a_setting_out_of_range_is_named(kind, settings, words):
 def test_a_blank_sentence_is_refused(task):
     with pytest.raises(BadInput, match="nothing to translate"):
         task.read("  ")
+
+
+@pytest.mark.parametrize("query", ["half \ud800", "a byte \udcff of another encoding"])
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_query_that_is_no_text_is_refused(own, query, lower):
+    with pytest.raises(BadInput, match="not valid UTF-8") as caught:
+        own(lower=lower).read(query)
+    assert "\n" not in str(caught.value)
+
+
+def test_pairs_that_stand_in_an_earlier_split_too_are_kept_and_counted(own):
+    texts = {
+        "train": (["Turn it on.", "Off", "..."], ["An!", "Aus", "…"]),
+        "validation": (["TURN IT ON", "off", "new"], ["an", "ab", "neu"]),  # "off" is rendered otherwise
+        "test": (["New!", "turn it, on", "...", "!!!", "off"], ["Neu.", "An", "…", "…", "aus"]),
+    }
+    task = own(texts)
+    assert task.overlap == {"validation": 1, "test": 4}
+    assert [len(task.items(split)) for split in SPLITS] == [3, 3, 5]
 
 
 def test_the_tasks_are_found_by_name_and_their_settings_are_frozen():

@@ -85,7 +85,7 @@ class Places(nn.Module):
 class Patches(nn.Module):
     """Each patch of a picture, on its own, through two strided convolutions and a linear map: (B, S, F) to (B, S, D).
 
-    A patch of zeros (an empty cell, or padding) becomes a vector of zeros and costs nothing.
+    A patch of zeros (an empty cell, or padding) becomes a vector of zeros; on a CPU it costs nothing.
     """
 
     def __init__(self, shape: tuple[int, int, int], width: int, filters: int = 16) -> None:
@@ -100,12 +100,26 @@ class Patches(nn.Module):
 
     def forward(self, source: Float[Tensor, "B S F"]) -> Float[Tensor, "B S D"]:
         """Features of every patch."""
-        seen = source.flatten(0, 1).any(-1)  # (B * S)
-        x = source.flatten(0, 1)[seen].reshape(-1, *self.shape)  # (N, C, h, w)
-        x = self.coarse(self.fine(x).relu()).relu()
-        y = self.norm(self.out(x.flatten(1)))
+        patches = source.flatten(0, 1)  # (B * S, F)
+        # how many are seen, a GPU would have to tell the host, which stalls it: there all are computed
+        features = self.of_all(patches) if patches.is_cuda else self.of_the_seen(patches)
+        return features.view(*source.shape[:2], -1)
+
+    def of_all(self, patches: Float[Tensor, "N F"]) -> Float[Tensor, "N D"]:
+        """Features of every patch, those of the unseen zeroed afterwards."""
+        return self._features(patches).masked_fill(~patches.any(-1, keepdim=True), 0)
+
+    def of_the_seen(self, patches: Float[Tensor, "N F"]) -> Float[Tensor, "N D"]:
+        """The same, none computed for the unseen."""
+        seen = patches.any(-1)
+        y = self._features(patches[seen])
         out = y.new_zeros(len(seen), y.shape[1])  # of y's type: autocast may have changed it
-        return out.masked_scatter(seen[:, None], y).view(*source.shape[:2], -1)
+        return out.masked_scatter(seen[:, None], y)
+
+    def _features(self, patches: Tensor) -> Tensor:
+        x = self.coarse(self.fine(patches.reshape(-1, *self.shape)).relu()).relu()  # (N, C', h / 4, w / 4)
+        y: Tensor = self.norm(self.out(x.flatten(1)))
+        return y
 
 
 def quartered(side: int) -> int:

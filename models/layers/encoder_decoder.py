@@ -6,7 +6,7 @@ The recurrent cell is all in which the vanilla RNN and the LSTM differ, and so a
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, cast
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from models import Model, Source, State, teacher_inputs
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door
-from models.layers.recurrent import Cell, Recurrent, highest, initialised
-from tasks import Batch, Spec
+from models.layers.recurrent import Cell, Recurrent, fused, highest, initialised
+from tasks import Batch, Chance, Depth, Range, Size, Spec
+
+Gain = Annotated[float, Range(0, 10, "(]")]
 
 
 class EncoderDecoder(Model):
@@ -26,17 +28,17 @@ class EncoderDecoder(Model):
     starts: ClassVar[int] = 1  # tensors in the cell's state: h, or h and c
 
     @dataclasses.dataclass(frozen=True)
-    class Config:
+    class Config(Model.Config):
         """Sizes in units; rates are probabilities."""
 
-        width: int = 256  # of the embeddings and the features
-        hidden: int = 256  # recurrent units, each direction and the decoder
-        layers: int = 1  # of the encoder and of the decoder
+        width: Size = 256  # of the embeddings and the features
+        hidden: Size = 256  # recurrent units, each direction and the decoder
+        layers: Depth = 1  # of the encoder and of the decoder
         bidirectional: bool = True
-        dropout: float = 0.2
-        word_dropout: float = 0.0  # source tokens that become <unk> in training
+        dropout: Chance = 0.2
+        word_dropout: Chance = 0.0  # source tokens that become <unk> in training
         feed: bool = True  # the vector also enters every decoder step and its output (Cho et al., 2014)
-        gain: float = 1.0  # of the recurrent layers' first weights
+        gain: Gain = 1.0  # of the recurrent layers' first weights
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)
@@ -73,7 +75,7 @@ class EncoderDecoder(Model):
         fed = [state.memory["vector"][:, None].expand(-1, x.shape[1], -1)] if self.config.feed else []
         x = torch.cat([x, *fed], -1)
         start = tuple(h.transpose(0, 1).contiguous() for h in state.carry["hidden"])  # torch wants (layers, B, H)
-        states, end = self.decoder(x, start if self.starts > 1 else start[0])
-        end = cast(tuple[Tensor, ...], end if self.starts > 1 else (end,))
+        states, end = fused(self.decoder, x, start if self.starts > 1 else start[0])
+        end = end if isinstance(end, tuple) else (end,)
         features = self.dropout(self.out(self.dropout(torch.cat([states, *fed], -1))).tanh())
         return features, tuple(h.transpose(0, 1) for h in end)

@@ -12,6 +12,7 @@ from models.layers.dropout import Dropout
 from models.layers.embedding import within
 
 Cell = Callable[..., nn.RNNBase]
+Start = Tensor | tuple[Tensor, ...]  # (layers, B, H), of an LSTM two of them
 
 
 class Recurrent(nn.Module):
@@ -36,9 +37,9 @@ class Recurrent(nn.Module):
         turned = turn(length, x.shape[1], x.device) if self.back else None
         for depth, ahead in enumerate(self.ahead):
             x = self.dropout(x) if depth else x
-            states = ahead(x)[0]
+            states = fused(ahead, x)[0]
             if turned is not None:
-                back = self.back[depth](x.gather(1, turned.expand(-1, -1, x.shape[2])))[0]
+                back = fused(self.back[depth], x.gather(1, turned.expand(-1, -1, x.shape[2])))[0]
                 states = torch.cat([states, back.gather(1, turned.expand(-1, -1, back.shape[2]))], -1)
             x = states
         return x, self._last(x, length)
@@ -49,6 +50,28 @@ class Recurrent(nn.Module):
         rows = torch.arange(len(states), device=states.device)
         ends = states[rows, length.to(states.device, non_blocking=True) - 1, :hidden]
         return torch.cat([ends, states[:, 0, hidden:]], -1) if self.back else ends
+
+
+def fused(layer: nn.Module, x: Float[Tensor, "B S D"], start: Start | None = None) -> tuple[Tensor, Start]:
+    """What a recurrent layer of torch makes of `x`: states (B, S, H) and the end; on a GPU in its weights' precision.
+
+    Autocast would hand cuDNN float16 whichever type was asked for (ATen/cudnn/AutocastRNN.cpp), and without a
+    scaled loss small gradients vanish in float16.
+    """
+    states, end = layer(x, start) if x.device.type != "cuda" else in_its_precision(layer, x, start)
+    return states, end
+
+
+def in_its_precision(layer: nn.Module, x: Float[Tensor, "B S D"], start: Start | None = None) -> tuple[Tensor, Start]:
+    """`layer(x, start)` with inputs of the type of its weights, whatever autocast says."""
+    kind = next(layer.parameters()).dtype
+    if isinstance(start, tuple):
+        start = tuple(part.to(kind) for part in start)
+    elif start is not None:
+        start = start.to(kind)
+    with torch.autocast(x.device.type, enabled=False):
+        states, end = layer(x.to(kind), start)
+    return states, end
 
 
 def turn(length: Int[Tensor, " B"], size: int, device: torch.device) -> Int[Tensor, "B S 1"]:

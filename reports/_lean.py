@@ -1,0 +1,51 @@
+"""Rows made small: what they have in common is kept once. A hundred thousand rows differ in little but numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import Any
+
+from reports.words import whole
+
+DEEPEST = 12  # dictionaries within dictionaries; beyond that somebody tries the stack
+
+
+class Shared:
+    """Gives equal dictionaries back as one and the same, so it must not be changed by anybody."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, dict[str, Any]] = {}
+
+    def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
+        """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
+        try:
+            key = _key(value)
+        except RecursionError:
+            return tidy(value)
+        if key not in self._kept:
+            inner = {k: self._once(v) if isinstance(v, dict) else tidy(v) for k, v in value.items()}
+            self._kept[key] = {sys.intern(whole(k)): v for k, v in inner.items()}
+        return self._kept[key]
+
+    def _once(self, value: dict[str, Any]) -> dict[str, Any]:
+        key = _key(value)
+        if key not in self._kept:
+            self._kept[key] = tidy(value)
+        return self._kept[key]
+
+
+def _key(value: dict[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(value).encode()).digest()
+
+
+def tidy(value: Any, depth: int = DEEPEST) -> Any:
+    """The value without half characters, and no deeper than a report can follow."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {sys.intern(whole(k)): tidy(v, depth - 1) for k, v in value.items()} if depth else "…"
+    if isinstance(value, list):
+        return [tidy(v, depth - 1) for v in value] if depth else "…"
+    return value

@@ -1,0 +1,172 @@
+"""The last parts of a page: what failed, on which machine and by which command each number was made, and all as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from reports import failures, parts, words
+from reports.failures import Rate
+from reports.parts import Cell, Limits, Output, Section, Table
+from reports.stored import Row, Stored, described
+from reports.tables import Line
+
+Rows = tuple[tuple[Cell, ...], ...]
+EVERY = " Every trial is in trials.csv."
+COLUMNS = 200  # metrics in the CSV, so that its size grows with the rows alone
+
+
+def failed(stored: Stored, most: Limits) -> Section | None:
+    """Trials without a number, and artifacts that could not be read; a failure is a row and is shown as one."""
+    shown, note = parts.first(stored.unfinished, most.failures, len(stored.unfinished), "trials without a number")
+    common = [_reasons(stored, most)] if note else []
+    made = (*_rates(stored, most), *common, _trials(shown, note)) if shown else ()
+    outputs = tuple(Output(_printed(row), words.lines(row.result.output)) for row in shown if row.result.output.strip())
+    problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
+    damaged = f"Files that could not be read: {words.several(problems, most=20)}." if problems else ""
+    return Section("", tables=made, outputs=outputs, note=damaged) if made or damaged else None
+
+
+def _rates(stored: Stored, most: Limits) -> Iterator[Table]:
+    """How often each model came to no number; nothing where none was tried."""
+    found = failures.rates(stored)
+    shown, note = parts.first(found, most.lines, len(found), "models")
+    rows = tuple((Cell(words.model(rate.model)), Cell(rate.said()), *_share(rate)) for rate in shown)
+    head = ("model", "trials", "failure rate, %", "95 % interval (Wilson)")
+    if rows:
+        yield Table("How often a trial of each model failed", head, rows, numbers=(False, False, True, True), note=note)
+
+
+def _share(rate: Rate) -> tuple[Cell, Cell]:
+    span = rate.interval
+    if span is None:
+        return Cell("–"), Cell("–")
+    of = f"{rate.failed:,} of {words.plural(rate.ran, 'trial')} that ran"
+    return Cell(f"{100 * rate.failed / rate.ran:.1f}", note=of), Cell(f"{100 * span.low:.1f}–{100 * span.high:.1f}")
+
+
+def _reasons(stored: Stored, most: Limits) -> Table:
+    """What many failures have in common, where they are too many to be shown one by one."""
+    found = failures.reasons(stored)
+    shown, note = parts.first(found, most.failures, len(found), "reasons")
+    rows = tuple((Cell(words.model(m)), Cell(k), Cell(f"{n:,}"), Cell(_reason(r))) for m, k, r, n in shown)
+    return Table("Reasons, the most frequent first", ("model", "what", "trials", "reason"), rows, note=note)
+
+
+def _trials(shown: Iterable[Row], note: str) -> Table:
+    rows = tuple(
+        (
+            Cell(_who(row)),
+            Cell(words.task(row.result.task)),
+            Cell(str(row.result.seed)),
+            Cell(failures.kind(row)),
+            Cell(_reason(row.result.reason)),
+            Cell(row.result.command or "–"),
+        )
+        for row in shown
+    )
+    head = ("model", "task", "seed", "what", "reason", "command that repeats it")
+    return Table("Trials that gave no number", head, rows, note=note + EVERY if note else "")
+
+
+def _who(row: Row) -> str:
+    return words.model(row.result.model) if row.result.probe == "quality" else words.floor(row.result.model)
+
+
+def _reason(told: str) -> str:
+    return told or "no reason was stored"
+
+
+def _printed(row: Row) -> str:
+    what = f"{words.capital(_who(row))} on {words.task(row.result.task).lower()}"
+    return f"{what}, seed {row.result.seed}: the last lines that it printed"
+
+
+def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Section | None]:
+    """Machines, signatures, settings and commands."""
+    lines = [line for own in found.values() for line in own]
+    told = tuple(
+        (Cell(line.name), Cell(words.task(line.task)), Cell(_settings(line.rows[0])))
+        for line in lines
+        if line.kind == "model"
+    )
+    commands = (
+        (Cell(line.name), Cell(words.task(line.task)), Cell(str(row.result.seed)), Cell(row.result.command))
+        for line in lines
+        for row in line.rows
+        if row.result.command
+    )
+    number = sum(bool(row.result.command) for own in stored.by_task.values() for row in own)
+    shown, note = parts.first(commands, most.commands, number, "commands")
+    return [
+        _table("Machine and versions", ("", ""), *_environment(stored, most)),
+        _table("How each score is computed", ("task", "metric", "signature"), *_signatures(stored, most)),
+        _table("Settings", ("model", "task", "settings"), told),
+        _table(
+            "The command that made each number", ("model", "task", "seed", "command"), tuple(shown),
+            note + EVERY if note else "",
+        ),
+    ]  # fmt: skip
+
+
+def _table(title: str, head: tuple[str, ...], rows: Rows, note: str = "") -> Section | None:
+    return Section(title, tables=(Table(title, head, rows, note=note),)) if rows else None
+
+
+def _environment(stored: Stored, most: Limits, values: int = 4) -> tuple[Rows, str]:
+    """Every fact about the machines, with all its values where trials ran on several."""
+    told: dict[str, dict[str, None]] = {}
+    for environment in {id(e): e for e in (row.result.environment for row in stored.rows)}.values():
+        for key, value in environment.items():
+            told.setdefault(key, {})[words.clean(_spoken(value))] = None
+    shown, note = parts.first(told.items(), most.facts, len(told), "facts")
+    listed = ((key, [*found][:values] + (["…"] if len(found) > values else [])) for key, found in shown)
+    return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in listed), note
+
+
+def _spoken(value: Any) -> str:
+    """A stored value in words: a table of versions as "torch 2.11.0, numpy 2.4.6"."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spoken(inner)}" for key, inner in value.items())
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _signatures(stored: Stored, most: Limits) -> tuple[Rows, str]:
+    stored_once = dict.fromkeys(
+        (row.result.task, name, signature)
+        for row in stored.rows
+        for name, signature in row.result.signatures.items()
+        if not name.startswith(words.KIND)  # said once, by naming
+    )
+    found = dict.fromkeys((words.task(task), words.metric(name), signature) for task, name, signature in stored_once)
+    shown, note = parts.first(found, most.facts, len(found), "signatures")
+    return tuple(tuple(Cell(text) for text in entry) for entry in shown), note
+
+
+def _settings(row: Row) -> str:
+    return ", ".join(f"{key}={value}" for key, value in described(row.result).items())
+
+
+def spreadsheet(stored: Stored) -> Iterator[str]:
+    """Every trial as a line of CSV; a text that a spreadsheet would take for a formula is quoted."""
+    metrics = list(dict.fromkeys(name for row in stored.rows for name in row.result.metrics))[:COLUMNS]
+    told = ("task", "probe", "model", "seed", "status", "main", "reason", "command")
+    yield _line([*told, *(_literal(m) for m in metrics)])
+    for r in (row.result for row in stored.rows):
+        yield _line([*(_literal(getattr(r, t)) for t in told), *(r.metrics.get(m, "") for m in metrics)])
+
+
+def _line(cells: list[str | float]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()
+
+
+def _literal(value: str | int) -> str:
+    """A text that no spreadsheet takes for a formula, neither where it begins nor where a semicolon parts cells."""
+    text = re.sub(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])", r"\1'\2", words.clean(str(value)))
+    return f"'{text}" if re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", text) else text
