@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
@@ -166,6 +167,7 @@ def _line(cells: list[str | float]) -> str:
     return buffer.getvalue()
 
 
+@functools.lru_cache(maxsize=4096)  # most texts of a row stand in many others
 def _literal(value: str | int) -> str:
     """A text that no spreadsheet takes for a formula, neither where it begins nor where a semicolon parts cells."""
     text = re.sub(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])", r"\1'\2", words.clean(str(value)))

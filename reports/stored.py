@@ -25,6 +25,7 @@ SPENT = ("used", "interruptions")  # what a budget says of what happened, not of
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
 WHEN = ("updates", "seconds")  # where training stood at a point of its curve
+NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
 
 
@@ -426,14 +427,17 @@ def _grid(value: Any) -> tuple[int, int] | None:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    found = ((sys.intern(whole(k)), number(v)) for k, v in _dict(value).items())
-    return {k: v for k, v in found if v is not None}
+    found: dict[str, float] = {}
+    for name, told in _dict(value).items():
+        if (n := number(told)) is not None:
+            found[sys.intern(whole(name))] = n
+    return found
 
 
 def number(value: Any) -> float | None:
     """A finite number, else None: JSON knows NaN in Python only, and a report none."""
     try:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        return float(value) if isinstance(value, NUMBER) and math.isfinite(value) else None
     except OverflowError:  # an integer of thousands of digits
         return None
 
