@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Hashable
 from typing import Any
 
 from reports.words import whole
@@ -16,28 +17,29 @@ class Shared:
     """Gives equal dictionaries back as one and the same, so it must not be changed by anybody."""
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, dict[str, Any]] = {}
+        self._kept: dict[Hashable, dict[str, Any]] = {}
 
     def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
         """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
         try:
-            key = _key(value)
+            inner = {name: self._inner(told) if isinstance(told, dict) else told for name, told in value.items()}
+            # what is shared already is named by where it lies, which is quicker than by all that it holds
+            key = tuple((name, id(told) if isinstance(told, dict) else repr(told)) for name, told in inner.items())
         except RecursionError:
             return tidy(value)
         if key not in self._kept:
-            inner = {k: self._once(v) if isinstance(v, dict) else tidy(v) for k, v in value.items()}
-            self._kept[key] = {sys.intern(whole(k)): v for k, v in inner.items()}
+            self._kept[key] = {sys.intern(whole(name)): _settled(told) for name, told in inner.items()}
         return self._kept[key]
 
-    def _once(self, value: dict[str, Any]) -> dict[str, Any]:
-        key = _key(value)
+    def _inner(self, value: dict[str, Any]) -> dict[str, Any]:
+        key = hashlib.sha256(json.dumps(value).encode()).digest()
         if key not in self._kept:
             self._kept[key] = tidy(value)
         return self._kept[key]
 
 
-def _key(value: dict[str, Any]) -> bytes:
-    return hashlib.sha256(json.dumps(value).encode()).digest()
+def _settled(told: Any) -> Any:
+    return told if isinstance(told, dict) else tidy(told)
 
 
 def tidy(value: Any, depth: int = DEEPEST) -> Any:

@@ -113,7 +113,7 @@ class Limits:
 
 MANY = 2000  # rows above which a page holds aggregates
 USUAL = Limits(tasks=24, lines=60, floors=24, seeds=50, answers=60, attention=24, failures=MANY, commands=MANY)
-TIGHT = Limits(tasks=9, lines=20, floors=12, seeds=5, answers=8, attention=4, failures=100, commands=100)
+TIGHT = Limits(tasks=9, lines=15, floors=12, seeds=5, answers=8, attention=4, failures=100, commands=100)
 
 
 def limits(rows: int) -> Limits:

@@ -204,10 +204,13 @@ class _Part(NamedTuple):
 def _parted(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """A task run with several settings (two pairs of languages) or on several data becomes as many tasks."""
     found: dict[str, dict[_Part, list[Row]]] = {}
+    texts: dict[int, str] = {}  # by identity: rows share equal settings, and `rows` keeps them alive
     for row in rows:
         told = row.result.config.get("task")
         if row.result.status == "ok" and isinstance(told, dict):
-            part = _Part(json.dumps(told, sort_keys=True), data(row.result))
+            if id(told) not in texts:
+                texts[id(told)] = json.dumps(told, sort_keys=True)
+            part = _Part(texts[id(told)], data(row.result))
             found.setdefault(row.result.task, {}).setdefault(part, []).append(row)
     names = {(task, part): name for task, parts in found.items() for part, name in _labels(parts).items()}
     named = {row: names[task, part] for task, parts in found.items() for part, own in parts.items() for row in own}
@@ -386,7 +389,8 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
 
 def _point(point: Any, main: str) -> dict[str, float]:
     """A point of a curve, as far as curves are drawn."""
-    return _numbers({k: point[k] for k in (*WHEN, main) if k in point} if isinstance(point, dict) else {})
+    told = ((name, number(_dict(point).get(name))) for name in (*WHEN, main))
+    return {sys.intern(whole(name)): n for name, n in told if n is not None}
 
 
 def _answer(item: Any) -> Answer | None:

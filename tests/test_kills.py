@@ -16,7 +16,7 @@ from faults import COPYING, outcome
 from bench import record, verification
 
 ROOT = Path(__file__).parents[1]
-KILLS = int(os.environ.get("SEQBENCH_KILLS", "1000")) if os.environ.get("SEQBENCH_SOAK") else 3
+KILLS = int(os.environ.get("SEQBENCH_KILLS", "1000")) if os.environ.get("SEQBENCH_SOAK") else 2
 
 
 def started(folder):

@@ -113,9 +113,9 @@ def test_what_is_left_out_is_said(many):
     folder, _, sweep = many
     page = text(folder)
     inert(folder)
-    assert f"Showing the first {20 if sweep else 100} of 2,938 commands. Every trial is in trials.csv." in page
+    assert f"Showing the first {15 if sweep else 100} of 2,938 commands. Every trial is in trials.csv." in page
     assert "60 trials of 2,998 gave no number" in page
-    assert ("Translation: showing the first 20 of 2,938 configurations" in page) == sweep
+    assert ("Translation: showing the first 15 of 2,938 configurations" in page) == sweep
     assert ("showing the first 5 of up to 600 seeds" in page) != sweep
     assert "Showing the first" in (folder / "report.md").read_text("utf-8")
 
