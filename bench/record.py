@@ -246,7 +246,7 @@ def _fields_right(row: dict[str, Any]) -> bool:
     if not all(isinstance(row[name], kind) for name, kind in FIELDS.items() if name in row):
         return False
     numbers = row["metrics"].values()
-    return all(isinstance(n, int | float) and math.isfinite(n) for n in numbers) and row["schema"] > 0
+    return all(isinstance(n, int | float) and abs(n) < math.inf for n in numbers) and row["schema"] > 0
 
 
 def lifted(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Hashable
 from typing import Any
 
 from reports.words import whole
@@ -17,14 +16,14 @@ class Shared:
     """Gives equal dictionaries back as one and the same, so it must not be changed by anybody."""
 
     def __init__(self) -> None:
-        self._kept: dict[Hashable, dict[str, Any]] = {}
+        self._kept: dict[bytes, dict[str, Any]] = {}
 
     def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
         """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
         try:
             inner = {name: self._inner(told) if isinstance(told, dict) else told for name, told in value.items()}
             # what is shared already is named by where it lies, which is quicker than by all that it holds
-            key = tuple((name, id(told) if isinstance(told, dict) else repr(told)) for name, told in inner.items())
+            key = _digest(repr([(name, (id(v),) if isinstance(v, dict) else v) for name, v in inner.items()]))
         except RecursionError:
             return tidy(value)
         if key not in self._kept:
@@ -32,10 +31,14 @@ class Shared:
         return self._kept[key]
 
     def _inner(self, value: dict[str, Any]) -> dict[str, Any]:
-        key = hashlib.sha256(json.dumps(value).encode()).digest()
+        key = _digest(json.dumps(value))
         if key not in self._kept:
             self._kept[key] = tidy(value)
         return self._kept[key]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
 
 
 def _settled(told: Any) -> Any:
