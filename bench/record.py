@@ -13,9 +13,9 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import math
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -246,7 +246,7 @@ def _fields_right(row: dict[str, Any]) -> bool:
     if not all(isinstance(row[name], kind) for name, kind in FIELDS.items() if name in row):
         return False
     numbers = row["metrics"].values()
-    return all(isinstance(n, int | float) and abs(n) < math.inf for n in numbers) and row["schema"] > 0
+    return all(isinstance(n, int | float) and abs(n) <= sys.float_info.max for n in numbers) and row["schema"] > 0
 
 
 def lifted(row: dict[str, Any]) -> dict[str, Any]:
