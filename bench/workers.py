@@ -275,6 +275,11 @@ class Line:
 
 def serve(end: int) -> None:
     """Answers questions until the other end closes."""
+    with contextlib.suppress(ConnectionError):  # whoever asked is gone: there is nobody left to tell
+        _serve(end)
+
+
+def _serve(end: int) -> None:
     _die_with_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads would not survive the fork
     import torch
@@ -357,6 +362,8 @@ def _worked(question: dict[str, Any], files: list[int], server: Line) -> None:
         _die_with_parent()
         _run(question, teller)
         code = 0
+    except ConnectionError:
+        pass  # who asked is gone
     except BaseException:
         import traceback
 

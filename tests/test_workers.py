@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 from faults import COPYING, trial
 
 from bench import contest, record
-from bench.workers import AskedError, workers
+from bench.workers import AskedError, Line, workers
 
 ROOT = Path(__file__).parents[1]
 GRU = (ROOT / "tests" / "own" / "gru.py").read_text()
@@ -90,6 +91,17 @@ def test_a_server_that_died_is_started_again():
         some.server.kill()
         some.server.wait()
         assert some.place("cpu", 1) == place
+
+
+def test_a_server_says_nothing_when_who_asked_is_gone_before_the_answer():
+    ours, theirs = socket.socketpair()
+    words = [sys.executable, "-m", "bench.workers", str(theirs.fileno())]
+    with theirs:
+        server = subprocess.Popen(words, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+    Line(ours).say(kind="place", device="cpu", threads=1)
+    ours.close()
+    assert server.communicate(timeout=60)[1] == ""
+    assert server.returncode == 0
 
 
 def test_workers_end_with_the_run_that_started_them(tmp_path):
