@@ -173,6 +173,21 @@ class Model(nn.Module, ABC):
         best = (score / length.clamp(min=1) ** penalty).argmax(-1)
         return written[rows, best]
 
+    def flops(self, source: int, target: int) -> dict[str, float]:
+        """Floating-point operations of one forward pass, head included, over one pair of these lengths, by part.
+
+        A multiply-add is two. Matrix products and convolutions count, elementwise work and look-ups do not. Parts:
+        "embedding" (of vectors), "recurrence", "attention", "feedforward", "head"; none where a model states none.
+        """
+        return {}
+
+    def chain(self, source: int, target: int) -> int:
+        """Matrix products of that pass that must follow one another; 0 where a model does not state it.
+
+        Layer after layer, as `forward` runs them: what needs no earlier position is one product for all of them.
+        """
+        return 0
+
     def parameter_counts(self) -> dict[str, int]:
         """Numbers in the model: those that training changes, and all, fixed random matrices included."""
         trained = sum(p.numel() for p in self.parameters() if p.requires_grad)

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models import Model, Source, State, teacher_inputs
+from models.layers import cost, scope
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
 from models.layers.recurrent import Recurrent
@@ -56,21 +57,28 @@ class Bahdanau(Model):
         states, last = self.encoder(self.door.read(source), source_length)
         states = self.dropout(states)
         outside = ~within(source_length, states.shape[1], states.device)
+        with scope.part("attention"):
+            keys = self.key(states)
+        with scope.part("recurrence"):
+            # attention is linear in what it averages, so the product with the gates' weights comes before the loop
+            gates = self.from_context(states)
         memory = {
             "states": states,  # (B, S, 2H)
-            "keys": self.key(states),  # (B, S, A)
-            # attention is linear in what it averages, so the product with the gates' weights comes before the loop
-            "gates": self.from_context(states),  # (B, S, 3H)
+            "keys": keys,  # (B, S, A)
+            "gates": gates,  # (B, S, 3H)
             "bias": torch.zeros(outside.shape, device=states.device).masked_fill(outside, float("-inf")),
         }
         back = last[:, self.config.hidden :]  # the way back has just read the first word (A.2.2)
-        return State(memory, {"hidden": self.start(back).tanh()})
+        with scope.part("feedforward"):
+            start = self.start(back).tanh()
+        return State(memory, {"hidden": start})
 
     def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """One alignment and one GRU step."""
         y = self.door.write(token)
-        hidden, weights = self._advance(self.from_token(y), state.carry["hidden"], state.memory)
-        context = (weights[:, None] @ state.memory["states"])[:, 0]
+        hidden, weights = self._advance(self._gates(y), state.carry["hidden"], state.memory)
+        with scope.part("attention"):
+            context = (weights[:, None] @ state.memory["states"])[:, 0]
         kept = weights if self._watching else None
         return self._features(hidden, context, y), State(state.memory, {"hidden": hidden}, kept)
 
@@ -80,27 +88,60 @@ class Bahdanau(Model):
         state = self.encode(batch.source, batch.source_length, inputs.shape[1])
         y = self.door.write(inputs)  # (B, T, D)
         hidden, states, weights = state.carry["hidden"], [], []
-        for gates in self.from_token(y).unbind(1):
+        for gates in self._gates(y).unbind(1):
             hidden, weight = self._advance(gates, hidden, state.memory)
             states.append(hidden)
             weights.append(weight)
-        context = torch.stack(weights, 1) @ state.memory["states"]  # (B, T, 2H)
+        with scope.part("attention"):
+            context = torch.stack(weights, 1) @ state.memory["states"]  # (B, T, 2H)
         return self._features(torch.stack(states, 1), context, y)
+
+    def flops(self, source: int, target: int) -> dict[str, float]:
+        """Attention: keys U h_j once, queries W s_{i-1}; energies and both averages, of gates and states, a pair each.
+
+        Recurrence: the encoder's, and the decoder's products with tokens, states of the source and its own.
+        """
+        c = self.config
+        pairs = c.alignment + 3 * c.hidden + self.encoder.size
+        queries = 2 * target * c.hidden * c.alignment
+        recurrence = self.encoder.flops(source) + cost.matrices(self.from_context, source)
+        recurrence += cost.matrices(self.from_token, target) + cost.matrices(self.from_state, target) - queries
+        return {
+            "embedding": self.door.flops(source),
+            "recurrence": recurrence,
+            "attention": cost.matrices(self.key, source) + queries + 2 * target * source * pairs,
+            "feedforward": cost.matrices(self.start, 1) + cost.matrices(self.out, target),
+            "head": cost.matrices(self.head, target),
+        }
+
+    def chain(self, source: int, target: int) -> int:
+        """layers x source states, then query, energies and average a target token; start, layer before head, head."""
+        return self.door.chain + self.encoder.chain(source) + 3 * target + 3
+
+    def _gates(self, y: Tensor) -> Tensor:
+        """What tokens add to reset, update and candidate (..., 3H)."""
+        with scope.part("recurrence"):
+            gates: Tensor = self.from_token(y)
+        return gates
 
     def _advance(self, gates: Tensor, hidden: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """s_i and the weights a_i (B, S); `gates` is what y_{i-1} adds to reset, update and candidate."""
-        query, recurrent = self.from_state(hidden).split([self.config.alignment, gates.shape[1]], -1)
-        energy = (memory["keys"] + query[:, None]).tanh() @ self.energy + memory["bias"]
-        weights = energy.softmax(-1)
-        gates = gates + (weights[:, None] @ memory["gates"])[:, 0]
-        reset, update, candidate = gates.chunk(3, -1)
-        reset_by, update_by, candidate_by = recurrent.chunk(3, -1)
-        update = (update + update_by).sigmoid()
-        candidate = (candidate + (reset + reset_by).sigmoid() * candidate_by).tanh()
-        return torch.lerp(candidate, hidden, update), weights
+        with scope.part("recurrence"):
+            query, recurrent = self.from_state(hidden).split([self.config.alignment, gates.shape[1]], -1)
+        with scope.part("attention"):
+            energy = (memory["keys"] + query[:, None]).tanh() @ self.energy + memory["bias"]
+            weights = energy.softmax(-1)
+            gathered = (weights[:, None] @ memory["gates"])[:, 0]
+        with scope.part("recurrence"):
+            reset, update, candidate = (gates + gathered).chunk(3, -1)
+            reset_by, update_by, candidate_by = recurrent.chunk(3, -1)
+            update = (update + update_by).sigmoid()
+            candidate = (candidate + (reset + reset_by).sigmoid() * candidate_by).tanh()
+            return torch.lerp(candidate, hidden, update), weights
 
     def _features(self, hidden: Tensor, context: Tensor, y: Tensor) -> Tensor:
-        return self.dropout(self.out(self.dropout(torch.cat([hidden, context, y], -1))).tanh())
+        with scope.part("feedforward"):
+            return self.dropout(self.out(self.dropout(torch.cat([hidden, context, y], -1))).tanh())
 
 
 MODEL = Bahdanau

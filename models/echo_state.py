@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models import Model, Source, State, teacher_inputs
+from models.layers import cost, scope
 from models.layers.embedding import Patches, target_vocabulary, within
 from models.layers.recurrent import turn
 from tasks import Batch, Range, Share, Spec
@@ -101,7 +102,9 @@ class EchoState(Model):
         """One tick of the reservoir that writes; features are its state beside what was read."""
         if self.writer is None:
             return state.memory["read"], state
-        now = self.writer.tick(state.carry["state"], self.writer.drive(token) + state.memory["drive"])
+        drive = self.writer.drive(token) + state.memory["drive"]
+        with scope.part("recurrence"):
+            now = self.writer.tick(state.carry["state"], drive)
         return torch.cat([now, state.memory["read"]], -1), State(state.memory, {"state": now})
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
@@ -113,6 +116,23 @@ class EchoState(Model):
             return read
         states = self.writer(inputs, state.memory["drive"])
         return torch.cat([states, read], -1)
+
+    def flops(self, source: int, target: int) -> dict[str, float]:
+        """Only weights that are not zero count, as in a sparse product; what was read drives the writer once."""
+        readers = [reader for reader in self.readers if isinstance(reader, Reservoir)]
+        recurrence = sum(linked(reader.recurrent, source) for reader in readers)
+        entry = sum(linked(reader.entry, source) for reader in readers) if self.spec.source == "vectors" else 0.0
+        if self.writer is not None:
+            recurrence += linked(self.writer.mix, 1) + linked(self.writer.recurrent, target)
+        filters = self.filters.flops(source) if self.filters is not None else 0.0
+        return {"embedding": filters + entry, "recurrence": recurrence, "head": cost.matrices(self.head, target)}
+
+    def chain(self, source: int, target: int) -> int:
+        """A state an element; vectors first pass filters and entry, the first state beside them. What was read enters
+        the writer beside its first state, too; the head comes last.
+        """
+        filters = self.filters.chain if self.filters is not None else 0
+        return filters + source + (target if self.writer is not None else 0) + 1
 
 
 class Reservoir(nn.Module):
@@ -137,7 +157,8 @@ class Reservoir(nn.Module):
 
     def context(self, vector: Float[Tensor, "B M"]) -> Float[Tensor, "B N"]:
         """The constant input that what was read gives at every tick."""
-        return vector @ self.mix
+        with scope.part("recurrence"):
+            return vector @ self.mix
 
     def drive(self, source: Tensor) -> Tensor:
         """Inputs of tokens (...) or vectors (..., F), as (..., N): a token is a one-hot vector."""
@@ -153,10 +174,16 @@ class Reservoir(nn.Module):
         if constant is not None:
             drive = drive + constant[:, None]
         state, states = torch.zeros_like(drive[:, 0]), []
-        for now in drive.unbind(1):
-            state = self.tick(state, now)
-            states.append(state)
-        return torch.stack(states, 1)
+        with scope.part("recurrence"):
+            for now in drive.unbind(1):
+                state = self.tick(state, now)
+                states.append(state)
+            return torch.stack(states, 1)
+
+
+def linked(weight: Tensor, rows: int) -> float:
+    """Operations of `rows` vectors with a sparse matrix: two a weight that is not zero."""
+    return 2.0 * rows * int(weight.count_nonzero())
 
 
 def _dense(matrix: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models import Model, Source, State, teacher_inputs
+from models.layers import cost, scope
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
 from tasks import Batch, Chance, Depth, Size, Spec
@@ -32,6 +33,7 @@ class Transformer(Model):
         heads: Size = 4  # a divisor of the width
         feedforward: Size = 512
         norm: Literal["pre", "post"] = "pre"  # before each part (Xiong et al., 2020) or after its sum, as published
+        attention: Literal["fused", "plain"] = "fused"  # one kernel, or matrix products that keep every score
         dropout: Chance = 0.1
         word_dropout: Chance = 0.0  # source tokens that become <unk> in training
 
@@ -88,6 +90,29 @@ class Transformer(Model):
         features: Tensor = self.write_norm(x)
         return features
 
+    def flops(self, source: int, target: int) -> dict[str, float]:
+        """Two a weight and position; attention adds 4 D a pair of positions, where the i-th of a decoder meets i."""
+        c = self.config
+        causal = target * (target + 1) // 2
+        pairs = c.layers * source**2 + c.decoder_layers * (causal + source * target)
+        maps, feedforward = 0.0, 0.0
+        for rows, blocks in ((source, self.encoder), (target, self.decoder)):
+            for block in blocks:
+                assert isinstance(block, Block)
+                maps += block.itself.flops(rows, rows)
+                maps += 0.0 if block.across is None else block.across.flops(rows, source)
+                feedforward += block.flops(rows)
+        return {
+            "embedding": self.door.flops(source),
+            "attention": maps + 4 * c.width * pairs,
+            "feedforward": feedforward,
+            "head": cost.matrices(self.head, target),
+        }
+
+    def chain(self, source: int, target: int) -> int:
+        """Whatever the lengths: 6 a layer of the encoder, 10 of the decoder (its first waits after 4), keys, head."""
+        return self.door.chain + 6 * self.config.layers + 10 * self.config.decoder_layers - 3
+
 
 class Block(nn.Module):
     """Self-attention, attention across (in a decoder) and a feed-forward net, each with a residual."""
@@ -96,8 +121,9 @@ class Block(nn.Module):
         super().__init__()
         c = config
         self.pre = c.norm == "pre"
-        self.itself = Attention(c.width, c.heads)
-        self.across = Attention(c.width, c.heads) if across else None
+        plain = c.attention == "plain"
+        self.itself = Attention(c.width, c.heads, plain)
+        self.across = Attention(c.width, c.heads, plain) if across else None
         self.wide, self.narrow = nn.Linear(c.width, c.feedforward), nn.Linear(c.feedforward, c.width)
         self.norms = nn.ModuleList(nn.LayerNorm(c.width) for _ in range(3 if across else 2))
         self.dropout = Dropout(c.dropout)
@@ -147,8 +173,13 @@ class Block(nn.Module):
         return mixed
 
     def _feed(self, y: Tensor) -> Tensor:
-        out: Tensor = self.narrow(self.dropout(self.wide(y).relu()))
+        with scope.part("feedforward"):
+            out: Tensor = self.narrow(self.dropout(self.wide(y).relu()))
         return out
+
+    def flops(self, rows: int) -> float:
+        """Of the feed-forward net."""
+        return cost.matrices(self.wide, rows) + cost.matrices(self.narrow, rows)
 
     def _add(self, x: Tensor, norm: int, part: Callable[[Tensor], Tensor]) -> Tensor:
         """Residual with its normalisation before the part or after the sum."""
@@ -159,11 +190,14 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention (section 3.2.2): h heads of width D / h, side by side."""
+    """Multi-head attention (section 3.2.2): h heads of width D / h, side by side.
 
-    def __init__(self, width: int, heads: int) -> None:
+    Fused, no score is ever stored; `plain` stores all of them, (B, heads, T, S).
+    """
+
+    def __init__(self, width: int, heads: int, plain: bool = False) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.plain = heads, plain
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         for layer in (self.query, self.key_value, self.out):
@@ -172,8 +206,14 @@ class Attention(nn.Module):
 
     def keys_values(self, x: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
         """Keys and values, each (B, heads, S, d)."""
-        key, value = self.key_value(x).view(*x.shape[:2], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        with scope.part("attention"):
+            key, value = self.key_value(x).view(*x.shape[:2], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         return key, value
+
+    def flops(self, asking: int, answering: int) -> float:
+        """Of the linear maps: queries and what goes out for those that ask, keys and values of those that answer."""
+        asked = cost.matrices(self.query, asking) + cost.matrices(self.out, asking)
+        return asked + cost.matrices(self.key_value, answering)
 
     def cache(self, size: int, room: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Room for the keys and values of `room` positions, taken once."""
@@ -189,14 +229,26 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """What each position gathers from the values it attends to."""
         key, value = keys_values
-        mixed = functional.scaled_dot_product_attention(self._heads(x), key, value, attn_mask=inside, is_causal=causal)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        with scope.part("attention"):
+            if self.plain:
+                mixed = self.weights(x, key, inside, causal) @ value
+            else:
+                mixed = functional.scaled_dot_product_attention(
+                    self._heads(x), key, value, attn_mask=inside, is_causal=causal
+                )
+            out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
-    def weights(self, x: Tensor, key: Tensor, inside: Tensor) -> Float[Tensor, "B h T S"]:
+    def weights(
+        self, x: Tensor, key: Tensor, inside: Tensor | None = None, causal: bool = False
+    ) -> Float[Tensor, "B h T S"]:
         """The attention itself, which the fused kernel does not give away."""
         scores = self._heads(x) @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
-        return scores.masked_fill(~inside, float("-inf")).softmax(-1)
+        if causal:
+            inside = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
+        if inside is not None:
+            scores = scores.masked_fill(~inside, float("-inf"))
+        return scores.softmax(-1)
 
     def _heads(self, x: Tensor) -> Tensor:
         query: Tensor = self.query(x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, T, d)

@@ -375,6 +375,16 @@ def by_heart(model, batch):
     return padded_to(answers, batch.target.shape[1]).equal(batch.target)
 
 
+@over("text", "label", "picture", "number")
+def test_what_a_pass_costs_is_stated_by_part_or_left_out(contestant, spec):
+    model = built(contestant, spec)
+    short, long = model.flops(3, 1), model.flops(5, spec.max_target)
+    assert set(short) == set(long) <= {"embedding", "recurrence", "attention", "feedforward", "head"}
+    assert not short or 0 < sum(short.values()) < sum(long.values())
+    assert all(long[part] >= count >= 0 for part, count in short.items())
+    assert 0 <= model.chain(3, 1) <= model.chain(5, spec.max_target)
+
+
 @over("text", "label")
 def test_learning_changes_what_is_counted_as_trained_and_nothing_else(contestant, spec):
     model, batch = built(contestant, spec).float().train(), batch_of(spec)

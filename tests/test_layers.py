@@ -9,13 +9,14 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from models import teacher_inputs
 from models.bahdanau import Bahdanau
 from models.layers import dropout as dropout_file
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, Embedding, Patches, within
 from models.layers.recurrent import Recurrent, fused, highest, in_its_precision, initialised
 from models.transformer import Attention, Block, Transformer, positions
-from tasks import BOS, SPECIALS, UNK, Spec
+from tasks import BOS, SPECIALS, UNK, Batch, Spec
 
 LENGTH = torch.tensor([5, 3, 1])
 TEXT = Spec("tokens", source_size=11, target_size=13, max_target=5)
@@ -157,6 +158,51 @@ def test_attention_of_a_decoder_sees_no_future():
     x = torch.randn(3, 4, 12)
     expected, _ = theirs(x, x, x, attn_mask=torch.ones(4, 4).triu(1).bool())
     assert_close(ours(x, ours.keys_values(x), causal=True), expected)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_plain_attention_is_the_fused_one(kind):
+    fused_one, plain = shaken(Attention(12, heads=3)).to(kind), Attention(12, heads=3, plain=True).to(kind)
+    plain.load_state_dict(fused_one.state_dict())
+    x, source = torch.randn(3, 4, 12, dtype=kind), torch.randn(3, 5, 12, dtype=kind)
+    itself, across = fused_one.keys_values(x), fused_one.keys_values(source)
+    settings = [(itself, None, False), (itself, None, True), (across, inside()[:, None, None], False)]
+    for keys_values, mask, causal in settings:
+        found, expected = plain(x, keys_values, mask, causal), fused_one(x, keys_values, mask, causal)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_transformer_of_plain_attention_is_the_fused_one_padded_causal_and_cached():
+    torch.set_default_dtype(torch.float32)
+    models = []
+    for attention in ("fused", "plain"):
+        config = Transformer.Config(width=12, heads=3, feedforward=7, layers=2, decoder_layers=2, attention=attention)
+        torch.manual_seed(1)
+        models.append(shaken(Transformer(TEXT, config)).eval())
+    source = torch.randint(len(SPECIALS), 11, (3, 5))
+    target, length = torch.randint(len(SPECIALS), 13, (3, 4)), torch.tensor([4, 4, 4])
+    batch = Batch(source, LENGTH, target, length, torch.arange(3))
+    said = []
+    for model in models:
+        with torch.no_grad():
+            state, steps = model.encode(source, LENGTH, 4), []
+            for token in teacher_inputs(target).unbind(1):
+                feature, state = model.step(token, state)
+                steps.append(feature)
+            said.append((model(batch), torch.stack(steps, 1)))
+    torch.testing.assert_close(said[0], said[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(*said[1], rtol=1e-5, atol=1e-5)
+
+
+def test_plain_attention_learns_what_the_fused_one_learns():
+    gradients = []
+    for plain in (False, True):
+        torch.manual_seed(1)
+        layer = shaken(Attention(12, heads=3, plain=plain))
+        x = torch.randn(3, 5, 12)
+        layer(x, layer.keys_values(x), inside()[:, None, None]).square().sum().backward()
+        gradients.append([p.grad for p in layer.parameters()])
+    assert_close(gradients[1], gradients[0])
 
 
 def blocks(norm, across):

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from bench.learning import Rule
 from models import Model
+from models.layers import scope
 from tasks import PAD, Batch, Chance, Range, Settings
 
 
@@ -52,8 +53,9 @@ class Gradient(Rule):
             loss: Tensor = self.taught(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
-        self.optimiser.step()
+        with scope.part("optimiser"):
+            nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
+            self.optimiser.step()
         self.done += 1
         return loss.detach()
 
@@ -83,11 +85,13 @@ class Taught(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch, ()."""
-        logits = self.model.head(self.model(batch))
-        if batch.target.is_floating_point():
-            return functional.mse_loss(logits[:, 0], batch.target)
-        flat, target = logits.flatten(0, 1), batch.target.flatten()
-        return functional.cross_entropy(flat, target, ignore_index=PAD, label_smoothing=self.smoothing)
+        features = self.model(batch)
+        with scope.part("head"):
+            logits = self.model.head(features)
+            if batch.target.is_floating_point():
+                return functional.mse_loss(logits[:, 0], batch.target)
+            flat, target = logits.flatten(0, 1), batch.target.flatten()
+            return functional.cross_entropy(flat, target, ignore_index=PAD, label_smoothing=self.smoothing)
 
 
 def share(done: int, updates: int, config: Gradient.Config) -> float:

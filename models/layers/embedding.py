@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from models.layers import cost
 from models.layers.dropout import Dropout
 from tasks import SPECIALS, UNK, Spec
 
@@ -58,6 +59,19 @@ class Door(nn.Module):
         """Features of target tokens that a decoder reads."""
         return self.dropout(self.target(token))
 
+    def flops(self, source: int) -> float:
+        """Of reading `source` elements: convolutions and the linear map of vectors; tokens are looked up."""
+        if isinstance(self.source, Patches):
+            return self.source.flops(source)
+        return 0.0 if self.tokens else cost.matrices(self.source, source)
+
+    @property
+    def chain(self) -> int:
+        """Products in a row before an element is read: none for tokens, one for vectors, three for patches."""
+        if isinstance(self.source, Patches):
+            return self.source.chain
+        return 0 if self.tokens else 1
+
     def head(self, spec: Spec, width: int) -> nn.Linear:
         """Features (D) to logits, sharing the target embedding where targets are text (Press and Wolf, 2017)."""
         head = nn.Linear(width, spec.target_size)
@@ -88,6 +102,8 @@ class Patches(nn.Module):
     A patch of zeros (an empty cell, or padding) becomes a vector of zeros; on a CPU it costs nothing.
     """
 
+    chain = 3  # products in a row
+
     def __init__(self, shape: tuple[int, int, int], width: int, filters: int = 16) -> None:
         super().__init__()
         self.shape = shape
@@ -116,15 +132,27 @@ class Patches(nn.Module):
         out = y.new_zeros(len(seen), y.shape[1])  # of y's type: autocast may have changed it
         return out.masked_scatter(seen[:, None], y)
 
+    def flops(self, patches: int) -> float:
+        """Of `patches` that are not empty: two a filter's weight and place, two a weight of the linear map."""
+        height, width = self.shape[1:]
+        fine = self.fine.weight.numel() * halved(height) * halved(width)
+        coarse = self.coarse.weight.numel() * quartered(height) * quartered(width)
+        return 2 * patches * (fine + coarse) + cost.matrices(self.out, patches)
+
     def _features(self, patches: Tensor) -> Tensor:
         x = self.coarse(self.fine(patches.reshape(-1, *self.shape)).relu()).relu()  # (N, C', h / 4, w / 4)
         y: Tensor = self.norm(self.out(x.flatten(1)))
         return y
 
 
+def halved(side: int) -> int:
+    """What is left of a side after a convolution of stride two."""
+    return (side + 1) // 2
+
+
 def quartered(side: int) -> int:
-    """What is left of a side after two convolutions of stride two."""
-    return (side + 3) // 4
+    """What is left of a side after two of them."""
+    return halved(halved(side))
 
 
 def target_vocabulary(spec: Spec) -> int:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models import Model, Source, State, teacher_inputs
+from models.layers import cost, scope
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door
 from models.layers.recurrent import Cell, Recurrent, fused, highest, initialised
@@ -57,7 +58,9 @@ class EncoderDecoder(Model):
         """One vector a source: the last states; for a label, the maximum over time (Conneau et al., 2017)."""
         states, last = self.encoder(self.door.read(source), source_length)
         vector = highest(states, source_length) if self.spec.max_target == 1 else last
-        start = self.bridge(self.dropout(vector)).tanh().view(len(vector), self.starts, self.config.layers, -1)
+        with scope.part("feedforward"):
+            start = self.bridge(self.dropout(vector)).tanh()
+        start = start.view(len(vector), self.starts, self.config.layers, -1)
         return State({"vector": vector}, {"hidden": tuple(start.unbind(1))})  # each (B, layers, H)
 
     def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
@@ -70,12 +73,27 @@ class EncoderDecoder(Model):
         inputs = teacher_inputs(batch.target)
         return self._write(inputs, self.encode(batch.source, batch.source_length, inputs.shape[1]))[0]
 
+    def flops(self, source: int, target: int) -> dict[str, float]:
+        """Two a weight and position; feed-forward are the bridge, met once, and the layer before the head."""
+        return {
+            "embedding": self.door.flops(source),
+            "recurrence": self.encoder.flops(source) + cost.matrices(self.decoder, target),
+            "feedforward": cost.matrices(self.bridge, 1) + cost.matrices(self.out, target),
+            "head": cost.matrices(self.head, target),
+        }
+
+    def chain(self, source: int, target: int) -> int:
+        """layers x (source + target) states, one after another; bridge, layer before the head, and head."""
+        return self.door.chain + self.encoder.chain(source) + self.config.layers * target + 3
+
     def _write(self, inputs: Int[Tensor, "B T"], state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = self.door.write(inputs)  # (B, T, D)
         fed = [state.memory["vector"][:, None].expand(-1, x.shape[1], -1)] if self.config.feed else []
         x = torch.cat([x, *fed], -1)
         start = tuple(h.transpose(0, 1).contiguous() for h in state.carry["hidden"])  # torch wants (layers, B, H)
-        states, end = fused(self.decoder, x, start if self.starts > 1 else start[0])
+        with scope.part("recurrence"):
+            states, end = fused(self.decoder, x, start if self.starts > 1 else start[0])
         end = end if isinstance(end, tuple) else (end,)
-        features = self.dropout(self.out(self.dropout(torch.cat([states, *fed], -1))).tanh())
+        with scope.part("feedforward"):
+            features = self.dropout(self.out(self.dropout(torch.cat([states, *fed], -1))).tanh())
         return features, tuple(h.transpose(0, 1) for h in end)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from models.layers import cost, scope
 from models.layers.dropout import Dropout
 from models.layers.embedding import within
 
@@ -34,6 +35,19 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Float[Tensor, "B S D"], length: Int[Tensor, " B"]) -> tuple[Tensor, Tensor]:
         """States at every position (B, S, H), anything on padding, and the last ones (B, H)."""
+        with scope.part("recurrence"):
+            states = self._states(x, length)
+            return states, self._last(states, length)
+
+    def flops(self, source: int) -> float:
+        """Every element meets every matrix of every layer and direction once."""
+        return cost.matrices(self, source)
+
+    def chain(self, source: int) -> int:
+        """Beyond what reading takes, a product an element and layer; inputs enter in one that none waits for."""
+        return len(self.ahead) * source
+
+    def _states(self, x: Tensor, length: Tensor) -> Tensor:
         turned = turn(length, x.shape[1], x.device) if self.back else None
         for depth, ahead in enumerate(self.ahead):
             x = self.dropout(x) if depth else x
@@ -42,7 +56,7 @@ class Recurrent(nn.Module):
                 back = fused(self.back[depth], x.gather(1, turned.expand(-1, -1, x.shape[2])))[0]
                 states = torch.cat([states, back.gather(1, turned.expand(-1, -1, back.shape[2]))], -1)
             x = states
-        return x, self._last(x, length)
+        return x
 
     def _last(self, states: Tensor, length: Tensor) -> Tensor:
         """What each direction held when it had read all: the end on the way there, the start on the way back."""
