@@ -13,7 +13,7 @@ from typing import Any
 from reports import failures, parts, words
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
-from reports.stored import Row, Stored, described
+from reports.stored import Row, Stored, described, finished
 from reports.tables import Line
 
 Rows = tuple[tuple[Cell, ...], ...]
@@ -62,7 +62,7 @@ def _trials(shown: Iterable[Row], note: str) -> Table:
     rows = tuple(
         (
             Cell(_who(row)),
-            Cell(words.task(row.result.task)),
+            Cell(_where(row)),
             Cell(str(row.result.seed)),
             Cell(failures.kind(row)),
             Cell(_reason(row.result.reason)),
@@ -75,7 +75,13 @@ def _trials(shown: Iterable[Row], note: str) -> Table:
 
 
 def _who(row: Row) -> str:
-    return words.model(row.result.model) if row.result.probe == "quality" else words.floor(row.result.model)
+    return words.floor(row.result.model) if row.result.probe == "floor" else words.model(row.result.model)
+
+
+def _where(row: Row) -> str:
+    """The task, and for a measurement of speed what was measured there."""
+    measured = f", {words.PROBES[row.result.probe]}" if row.result.probe in words.PROBES else ""
+    return words.task(row.result.task) + measured
 
 
 def _reason(told: str) -> str:
@@ -90,18 +96,17 @@ def _printed(row: Row) -> str:
 def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Section | None]:
     """Machines, signatures, settings and commands."""
     lines = [line for own in found.values() for line in own]
-    told = tuple(
-        (Cell(line.name), Cell(words.task(line.task)), Cell(_settings(line.rows[0])))
-        for line in lines
-        if line.kind == "model"
-    )
+    timed = [(words.model(row.result.model), _where(row), row) for row in stored.speed if finished(row)]
+    trials = [(line.name, words.task(line.task), row) for line in lines for row in line.rows]
+    first = [(line.name, words.task(line.task), line.rows[0]) for line in lines if line.kind == "model"]
+    told = tuple((Cell(n), Cell(where), Cell(_settings(row))) for n, where, row in (*first, *timed[: most.commands]))
     commands = (
-        (Cell(line.name), Cell(words.task(line.task)), Cell(str(row.result.seed)), Cell(row.result.command))
-        for line in lines
-        for row in line.rows
+        (Cell(name), Cell(where), Cell(str(row.result.seed)), Cell(row.result.command))
+        for name, where, row in (*trials, *timed)
         if row.result.command
     )
     number = sum(bool(row.result.command) for own in stored.by_task.values() for row in own)
+    number += sum(bool(row.result.command) for _, _, row in timed)
     shown, note = parts.first(commands, most.commands, number, "commands")
     return [
         _table("Machine and versions", ("", ""), *_environment(stored, most)),
@@ -149,7 +154,10 @@ def _signatures(stored: Stored, most: Limits) -> tuple[Rows, str]:
 
 
 def _settings(row: Row) -> str:
-    return ", ".join(f"{key}={value}" for key, value in described(row.result).items())
+    said = described(row.result).items()
+    if row.result.probe in words.PROBES:  # what was remarked stands beside the numbers
+        said = {key: value for key, value in said if not key.startswith("notes.")}.items()
+    return ", ".join(f"{key}={value}" for key, value in said)
 
 
 def spreadsheet(stored: Stored) -> Iterator[str]:

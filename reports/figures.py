@@ -54,6 +54,7 @@ _MORE = [
     for marker, dash in (("P", (0, (2, 1))), ("X", (0, (5, 1))), ("p", (0, (3, 1, 1, 1))), ("h", (0, (1, 2))))
     for colour in ("#56B4E9", "#8C7A00", "#7F7F7F")
 ]
+MARKS = {"s": "■", "o": "●", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "p": "⬟", "h": "⬢"}
 # Colours that the page swaps in the dark: see _svg.themed
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6570", "#dde1e6", "#fefefe"
 LOOK: Any = {
@@ -112,26 +113,29 @@ def look() -> Iterator[None]:
         yield
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draws in our style."""
+
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with look():
             return draw(*args, **kwargs)
 
-    styled.__doc__, styled.__name__ = draw.__doc__, draw.__name__
-    return styled
+    drawn.__doc__, drawn.__name__ = draw.__doc__, draw.__name__
+    return drawn
 
 
-def _figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+def empty(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """A figure of so many inches, and its axes."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.04))
     return figure, figure.add_subplot()
 
 
-@_styled
+@styled
 def quality(table: pd.DataFrame) -> Figure:
     """One task's lines of `tables.comparison` from best to worst, floors as dashed lines behind them."""
     rows = table.to_dict("records")
     chosen = styles(row["model"] for row in rows if row["kind"] == "model")
-    figure, axes = _figure(0.95 + 0.32 * len(rows))
+    figure, axes = empty(0.95 + 0.32 * len(rows))
     for y, row in enumerate(rows):
         if row["kind"] == "floor":
             _floor(axes, y, row)
@@ -141,7 +145,7 @@ def quality(table: pd.DataFrame) -> Figure:
         text = words.number(row["value"], row["metric"])
         colour = INK if row["kind"] == "model" else MUTED
         axes.text(1.03, y, text, transform=at, va="center", ha="left", color=colour, fontweight=_weight(row))
-    axes.set_yticks(range(len(rows)), [_short(str(row["name"])) for row in rows])
+    axes.set_yticks(range(len(rows)), [short(str(row["name"])) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(INK if row["kind"] == "model" else MUTED)
         label.set_fontstyle("normal" if row["kind"] == "model" else "italic")
@@ -174,17 +178,17 @@ def _axis(metric: str) -> str:
     return f"{words.headed(metric)} (more is better)"
 
 
-def _short(name: str, most: int = 26) -> str:
+def short(name: str, most: int = 26) -> str:
     """The name, or its two ends: what tells a configuration from others often stands last."""
     return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
 
 
-@_styled
+@styled
 def cost(table: pd.DataFrame, against: str = "train_seconds") -> Figure:
     """One task's main metric against what training took, on a logarithmic axis, each point with its name."""
     rows = [r for r in table.to_dict("records") if r["kind"] == "model" and r.get(against, 0) > 0]
     chosen = styles(row["model"] for row in rows)
-    figure, axes = _figure(3.6)
+    figure, axes = empty(3.6)
     axes.set_xscale("log")
     for row in rows:
         style = chosen[row["model"]]
@@ -232,7 +236,7 @@ def _named(axes: Axes, rows: Sequence[dict[Any, Any]], against: str) -> None:
     inside = axes.bbox
     taken = [_point_box(axes, row, against) for row in rows]
     for row in sorted(rows, key=lambda r: float(r["value"])):
-        name = _short(str(row["name"]))
+        name = short(str(row["name"]))
         x, y = axes.transData.transform((row[against], row["value"]))
 
         def cost(place: int, x: float = x, y: float = y, name: str = name) -> tuple[float, int]:
@@ -266,16 +270,16 @@ def _overlap(a: Box, b: Box) -> float:
     return max(wide, 0.0) * max(high, 0.0)
 
 
-@_styled
+@styled
 def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
     """One task's `tables.curves` against "updates" or "seconds"; a thin line a seed, the models' names below."""
     chosen = styles(points["model"])
-    figure, axes = _figure(3.6)
+    figure, axes = empty(3.6)
     labelled: set[str] = set()
     for (name, _), seed in points.groupby(["name", "seed"], sort=False):
         line = seed.dropna(subset=[against, "value"]).sort_values(against, kind="stable")
         style = chosen[str(seed["model"].iloc[0])]
-        label = _short(str(name)) if name not in labelled else "_"
+        label = short(str(name)) if name not in labelled else "_"
         labelled.add(str(name))
         axes.plot(
             line[against], line["value"], color=style.colour, linestyle=style.dash, marker=style.marker,
@@ -298,12 +302,12 @@ def _fading(colour: str) -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("fading", [(red, green, blue, 0.02), (red, green, blue, 1.0)])
 
 
-@_styled
+@styled
 def heat(attention: Attention, model: str) -> Figure:
     """Attention over a text: source tokens across, the answer down, darker where the model looked longer."""
     weights = np.asarray(attention.weights, dtype=float)
     t, s = weights.shape
-    figure, axes = _figure(min(1.1 + 0.27 * t, 7.5), max(min(1.2 + 0.3 * s, 6.5), 3.0))
+    figure, axes = empty(min(1.1 + 0.27 * t, 7.5), max(min(1.2 + 0.3 * s, 6.5), 3.0))
     colour = styles([model])[model].colour
     mesh = axes.pcolormesh(weights, cmap=_fading(colour), vmin=0, vmax=max(float(weights.max()), 1e-9))
     mesh.set_edgecolor("none")
@@ -324,7 +328,7 @@ def _token(token: str) -> str:
     return words.cut(words.clean(token), 14) or "∅"
 
 
-@_styled
+@styled
 def gaze(attention: Attention, model: str, most: int = 8) -> Figure:
     """Attention over a picture: one small copy a word, coloured where the model looked."""
     grid, places = attention.grid, telling(attention.answer_tokens)[:most]

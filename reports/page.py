@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from bench.record import Result
 from bench.statistics import Interval
-from reports import appendix, figures, parts, samples, summary, tables, words
+from reports import appendix, figures, parallelism, parts, samples, scaling, speed, summary, tables, throughput, words
 from reports.parts import Cell, Drawing, Limits, Names, Page, Section, Shown, Table
 from reports.samples import Sample
 from reports.stored import Attention, Stored, number
 from reports.tables import Line
+from reports.words import slug
 
 __all__ = ["Page", "page", "slug"]
 
-MARKS = {"s": "■", "o": "●", "D": "◆", "^": "▲", "v": "▼", "P": "✚", "X": "✖", "p": "⬟", "h": "⬢"}
 COSTS = {
     "parameters_trained", "parameters_total", "train_seconds", "updates", "examples", "generate_seconds",
     "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second",
@@ -36,10 +36,10 @@ def page(stored: Stored) -> Page:
     with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
     names = Names()
     return Page(
-        title="Which sequence model, for which task, at which cost",
+        title=SPEED if stored.speed and not (stored.trials or stored.floors) else TITLE,
         facts=_facts(stored),
-        verdicts=tuple((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
-        caveats=(*summary.caveats(stored, found), *([note] if note else []), *_cut(ranked)),
+        verdicts=(*((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()), *_fast(stored, most)),
+        caveats=(*summary.caveats(stored, found), *speed.caveats(stored), *([note] if note else []), *_cut(ranked)),
         drawings=names.drawings([_ranking(task, lines) for task, lines in scored.items()]),
         glance=_glance(with_models, keyed) if with_models else None,
         parts=tuple(
@@ -49,6 +49,7 @@ def page(stored: Stored) -> Page:
         ),
         csv="".join(appendix.spreadsheet(stored)) if len(stored.rows) <= parts.MANY else "",
         explained=GLANCE,
+        offers="made" if stored.speed and not with_models else "",
     )
 
 
@@ -63,6 +64,9 @@ def _parts(
         ("detail", "In detail", DETAIL, [_detail(t, lines, keyed, most) for t, lines in models.items()]),
         ("answers", "Sample answers", ANSWERS, [_answers(t, lines, keyed, most) for t, lines in models.items()]),
         ("attention", "Attention", ATTENTION, [_attention(t, lines, most) for t, lines in models.items()]),
+        ("throughput", "Throughput", throughput.EXPLAINED, [*throughput.sections(stored, most)]),
+        ("parallelism", "Parallelism", parallelism.EXPLAINED, [*parallelism.sections(stored, most)]),
+        ("scaling", "Scaling with length", scaling.EXPLAINED, [*scaling.sections(stored, most)]),
         ("failures", "Failures", "", [appendix.failed(stored, most)]),
         ("made", "How this was measured", "", appendix.made(stored, scored, most)),
     ]
@@ -82,6 +86,14 @@ def _cut(ranked: dict[str, tables.Ranking]) -> Iterable[str]:
             yield f"{words.task(task)}: showing the first {floors:,} of {ranking.floors:,} floors, the highest."
 
 
+def _fast(stored: Stored, most: Limits) -> Iterable[tuple[str, str]]:
+    """What the measurements of speed say: a heading and a few sentences each."""
+    for room in (throughput, parallelism, scaling):
+        yield from room.verdicts(stored, most)
+
+
+TITLE = "Which sequence model, for which task, at which cost"
+SPEED = "Which sequence model is fast, how much it does at once, and up to which length"
 GLANCE = (
     "Scores on the test split, from best to worst. Dashed lines are floors: answers that need no sequence model, "
     "which any model should beat. Bars are 95 % intervals, over seeds or over test items as the tables say."
@@ -115,23 +127,30 @@ class _Keys:
         if line.kind == "floor":
             return Cell(line.name)
         style = self.styles[line.model]
-        mark = MARKS.get(style.marker, "●")
+        mark = figures.MARKS.get(style.marker, "●")
         return Cell(line.name, mark=mark, colour=style.colour, warning=summary.warning(line))
 
 
 def _facts(stored: Stored) -> str:
-    quality = [row.result for row in stored.trials]
-    told = [
+    quality, timed = [row.result for row in stored.trials], [row.result for row in stored.speed]
+    told = _counted(stored, quality) if quality or not timed else []
+    if timed and not quality:
+        told += [words.plural(len({r.model for r in timed}), "model")]
+    told += [words.plural(len(timed), "measurement") + " of speed"] if timed else []
+    suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
+    environments = {id(e): e for e in (r.environment for r in (*quality, *timed))}.values()
+    machines = sorted({_machine(e) for e in environments} - {""})
+    said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
+    return f"{said}; on {words.several(machines)}" if machines else said
+
+
+def _counted(stored: Stored, quality: Sequence[Result]) -> list[str]:
+    return [
         words.plural(len({r.model for r in quality}), "model"),
         words.plural(len(stored.tasks), "task"),
         words.plural(len({r.seed for r in quality}), "seed"),
         words.plural(len(quality), "trial"),
     ]
-    suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
-    environments = {id(e): e for e in (r.environment for r in quality)}.values()
-    machines = sorted({_machine(e) for e in environments} - {""})
-    said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
-    return f"{said}; on {words.several(machines)}" if machines else said
 
 
 def _machine(environment: dict[str, Any]) -> str:
@@ -389,11 +408,3 @@ def _most(weights: Sequence[float], attention: Attention) -> str:
         return words.clean(attention.source_tokens[place])
     row, column = divmod(place, attention.grid[1])
     return f"row {row + 1}, column {column + 1}"
-
-
-def slug(name: str, most: int = 40) -> str:
-    """A name as part of a file's name: letters, digits and hyphens, with a checksum where that may not be all of it."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if len(plain) <= most and re.fullmatch(r"[A-Za-z0-9]+(?:[ -][A-Za-z0-9]+)*", name):
-        return plain
-    return f"{plain[: most - 7].strip('-') or 'nameless'}-{words.digest(name)}"

@@ -93,6 +93,7 @@ class Page:
     parts: tuple[tuple[str, str, str, tuple[Section, ...]], ...]  # anchor, title, explanation, sections
     csv: str  # every trial; empty where there are too many to carry inside a page
     explained: str  # of the first figures
+    offers: str = ""  # anchor of the part that offers the CSV where nothing stands at a glance
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,10 +21,22 @@ from reports._lean import Shared, tidy
 from reports.words import APART, whole
 
 PROBES = ("quality", "floor")
+SPEED = ("throughput", "parallelism", "scaling")
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
 WHEN = ("updates", "seconds")  # where training stood at a point of its curve
+MEASURED = {  # what a point of a speed curve holds; the first that is there tells where it stands
+    "throughput": ("batch", "generate_tokens_per_second"),
+    "parallelism": (
+        "length", "batch", "threads", "parallel_fraction", "chain", "launches", "step_seconds", "step_low", "step_high",
+        "tokens_per_second", "low", "high",
+    ),
+    "scaling": (
+        "length", "step_seconds", "step_low", "step_high", "step_bytes", "generate_seconds", "generate_low",
+        "generate_high",
+    ),
+}  # fmt: skip
 NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
 
@@ -110,6 +122,11 @@ class Stored:
         return tuple(r for r in self.rows if r.result.probe == "floor" and finished(r))
 
     @cached_property
+    def speed(self) -> tuple[Row, ...]:
+        """Measurements of speed, finished or not."""
+        return tuple(r for r in self.rows if r.result.probe in SPEED)
+
+    @cached_property
     def unfinished(self) -> tuple[Row, ...]:
         """Trials without a number: failed, diverged, skipped, or done without the metric they name."""
         return tuple(r for r in self.rows if not finished(r))
@@ -127,7 +144,8 @@ class Stored:
         """Tasks in the order in which people think of them, others by name."""
         known = {task: place for place, task in enumerate(("translation", "sentiment", "captioning"))}
         bases = {base(task) for task in self.by_task}
-        found = self.by_task.keys() | {r.result.task for r in self.unfinished if base(r.result.task) not in bases}
+        tried = {r.result.task for r in self.unfinished if r.result.probe in PROBES}
+        found = self.by_task.keys() | {task for task in tried if base(task) not in bases}
         return tuple(sorted(found, key=lambda task: (known.get(base(task), len(known)), task)))
 
 
@@ -140,7 +158,7 @@ def gather(runs: Sequence[Path]) -> Stored:
         for _, stored in record.rows(run):
             if stored is None:
                 torn[run.resolve().name] = torn.get(run.resolve().name, 0) + 1
-            elif stored["probe"] not in PROBES:
+            elif stored["probe"] not in (*PROBES, *SPEED):
                 other += 1
             else:
                 latest.add(Row(run, _checked(stored, shared)))
@@ -149,7 +167,9 @@ def gather(runs: Sequence[Path]) -> Stored:
         where = ", ".join(str(run) for run in runs) or "no folder given"
         raise ReportError(f"no results to report in {where}: run a suite first, then name its folder")
     rows = tuple(latest.rows.values())
-    return Stored(_parted(rows), torn, total - len(rows), other)
+    timed = {row for row in rows if row.result.probe in SPEED}  # their task settings part no trial's task
+    parted = (*_parted(tuple(row for row in rows if row not in timed)), *_parted(tuple(r for r in rows if r in timed)))
+    return Stored(parted, torn, total - len(rows), other)
 
 
 class _Latest:
@@ -179,7 +199,7 @@ def _identity(result: Result) -> str:
         return json.dumps(["floor", result.task, result.model, told, data(result)], sort_keys=True)
     if result.id:
         return result.id
-    if result.command:
+    if result.command and result.probe not in SPEED:
         return _asked(result)
     return json.dumps([result.probe, result.task, result.model, result.seed, settings(result)], sort_keys=True)
 
@@ -191,7 +211,10 @@ def _marks(result: Result) -> list[str]:
 
 def _asked(result: Result) -> str:
     """Names what was asked for; a trial that died before it had an identity has nothing else."""
-    return json.dumps([result.probe, result.command, result.environment.get("device")])
+    asked = [result.probe, result.command, result.environment.get("device")]
+    if result.probe in SPEED:  # one command measures many
+        asked += [result.model, result.task, result.config.get("model")]
+    return json.dumps(asked)
 
 
 class _Part(NamedTuple):
@@ -382,14 +405,19 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
         signatures=shared({k: _text(v) for k, v in _dict(get("signatures")).items()}),
         artifacts={k: v for k, v in _dict(get("artifacts")).items() if isinstance(v, dict) and k in SHOWN},
         made_of={"data": _text(v)} if (v := _dict(get("made_of")).get("data")) else {},
-        curve=[_point(point, row["main"]) for point in _list(get("curve"))] if "main" in row else [],
+        curve=_curve(row),
         output="\n".join(_text(get("output")).splitlines()[-LINES:])[-LETTERS:],
     )
 
 
-def _point(point: Any, main: str) -> dict[str, float]:
-    """A point of a curve, as far as curves are drawn."""
-    told = ((name, number(_dict(point).get(name))) for name in (*WHEN, main))
+def _curve(row: dict[str, Any]) -> list[dict[str, float]]:
+    """A row's curve, as far as curves are drawn."""
+    names = MEASURED.get(row["probe"]) or ((*WHEN, row["main"]) if "main" in row else ())
+    return [_point(point, names) for point in _list(row.get("curve"))] if names else []
+
+
+def _point(point: Any, names: Iterable[str]) -> dict[str, float]:
+    told = ((name, number(_dict(point).get(name))) for name in names)
     return {sys.intern(whole(name)): n for name, n in told if n is not None}
 
 

@@ -148,6 +148,8 @@ def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
 
 def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
     tried = {row.result.model for row in stored.trials}
+    if not tried and stored.speed:
+        return
     if not tried:
         yield "No trial of a model was run: only floors are shown."
         return
@@ -203,7 +205,7 @@ def _left_out(stored: Stored) -> Iterator[str]:
         yield f"{rows} {_was(stored.repeated)} left out because a later one repeats the trial."
     if stored.other:
         rows = words.plural(stored.other, "row")
-        yield f"{rows} of other probes {_was(stored.other)} left out: this page shows quality."
+        yield f"{rows} of other probes {_was(stored.other)} left out: this page does not know them."
 
 
 def _was(n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -23,6 +24,7 @@ TASKS = {
     "sentiment": "Sentiment",
     "captioning": "Captioning",
     "emoji": "Emoji naming",
+    "tokens": "Random tokens",
 }
 METRICS = {
     "bleu": "BLEU",
@@ -44,6 +46,7 @@ LANGUAGES = {
     "cs": "Czech", "de": "German", "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French",
     "it": "Italian", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
 }  # fmt: skip
+PROBES = {"throughput": "throughput", "parallelism": "parallelism", "scaling": "scaling with length"}
 LONGEST = 600  # characters of a stored text that are shown
 APART = ": "  # between a task and what tells it from itself
 
@@ -190,6 +193,31 @@ def seconds(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number of any size with the digits that mean something, such as 0.0123, 1.23 and 12,345."""
+    if value is None:
+        return "–"
+    if value and not 1e-6 <= abs(value) < 1e15:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    behind = max(digits - 1 - math.floor(math.log10(abs(value))), 0) if value else 0
+    return f"{value:,.{behind}f}".replace("-", "−")
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration, given in seconds, as a column that aligns."""
+    return "–" if value is None else significant(1000 * value)
+
+
+def memory(value: float | None) -> str:
+    """A number of bytes in few letters, such as 1.5 MiB."""
+    if value is None:
+        return "–"
+    for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value >= size:
+            return f"{significant(value / size)} {unit}"
+    return f"{value:.0f} B"
+
+
 def duration(value: float) -> str:
     """A duration as said in a sentence."""
     if value < 180:
@@ -214,6 +242,19 @@ def plural(n: int, word: str) -> str:
     return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
 
 
+def lowered(text: str) -> str:
+    """A heading as it stands within a sentence."""
+    return text[:1].lower() + text[1:]
+
+
 def capital(text: str) -> str:
     """The text as it starts a sentence; LSTM stays LSTM."""
     return text[:1].upper() + text[1:]
+
+
+def slug(name: str, most: int = 40) -> str:
+    """A name as part of a file's name: letters, digits and hyphens, with a checksum where that may not be all of it."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(plain) <= most and re.fullmatch(r"[A-Za-z0-9]+(?:[ -][A-Za-z0-9]+)*", name):
+        return plain
+    return f"{plain[: most - 7].strip('-') or 'nameless'}-{digest(name)}"
