@@ -268,7 +268,7 @@ def caveats(stored: Stored) -> Iterator[str]:
     if beside := [one for one in done if not one.clean]:
         yield (
             f"In {words.plural(len(beside), 'measurement')} of speed of {len(done):,} another process was busy: "
-            "they carry a warning, and no sentence of this summary uses them."
+            "that is marked with a warning, and no sentence of this summary rests on it."
         )
     if len({json.dumps([_processor(one), machine(one.row.result)], sort_keys=True) for one in done}) > 1:
         yield "Speed was measured on unlike machines, or with unlike numbers of threads: see the settings."

@@ -14,7 +14,8 @@ from reports.stored import Stored, number
 EXPLAINED = (
     "Speed of a training step, of a pass forward without gradient, and of generating, each timed on its own after "
     "warming up. Tokens that only pad are not counted. Below a number stands its 95 % interval, that of the "
-    "median over repeated timings. These hold for the machine named below and for no other."
+    "median over repeated timings; for tokens a second of one sequence it is that of a further token. "
+    "These hold for the machine named below and for no other."
 )
 TRAIN = "train_target_tokens_per_second", "train_step_seconds"
 ONE = "generate_tokens_per_second_1", "token_seconds"
