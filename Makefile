@@ -4,7 +4,7 @@ VENV ?= .venv
 OUT ?= runs/quick
 BIN := $(VENV)/bin
 
-.PHONY: help install bench test soak lint types arrows pytest multi30k clean
+.PHONY: help install bench test soak lint types arrows pytest benchmark peers multi30k clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:.*## */  /'
@@ -38,6 +38,20 @@ pytest: install
 soak: install  ## the long forms of the tests: every fault at every call, a thousand kills, large folders
 	SEQBENCH_SOAK=2000 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \
 		tests/test_malformed.py tests/test_kills.py tests/test_report.py
+
+benchmark: install  ## times layers, models and the harness, and judges the ratios that are goals
+	mkdir -p runs
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-json=runs/benchmark.json --ratios=runs/ratios.json
+
+PEERS ?= .venv-peers
+
+peers: $(PEERS)/.installed  ## ours against MarianMT and JoeyNMT, in a virtual environment of their own
+	PYTHONPATH=. $(PEERS)/bin/python tests/benchmarks/peers/compare.py --out runs/peers.json
+
+$(PEERS)/.installed: tests/benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 multi30k: install  ## five models on Multi30k German to English: make multi30k DATA=folder
 	$(BIN)/seqbench run multi30k --data translation=$(DATA) --out runs/multi30k
