@@ -44,6 +44,7 @@ class How:
     explain: bool
     timeout: float
     in_process: bool
+    within: float  # seconds after which no further trial is begun; 0: never
 
 
 class UsageError(Exception):
@@ -71,12 +72,19 @@ def run(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="No process for each trial: for a debugger; a crash ends the run.")
     ] = False,
+    within: Annotated[
+        float, typer.Option(help="Seconds after which no further trial is begun; 0: never. Run again to go on.", min=0)
+    ] = 0,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16; the same as --set precision=.")] = "",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Hand every model to torch.compile, as far as it takes them.")
+    ] = False,
     setting: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             help="KEY=VALUE: updates, seconds, examples, batch, beam, points, precision, model.X, learning.X, task.X, "
-            "or X of one model or task, such as lstm.hidden=128.",
+            "probe.X, or X of one model or task, such as lstm.hidden=128.",
         ),
     ] = None,
 ) -> None:
@@ -92,10 +100,12 @@ def run(
     over = [seed] if seed is not None else list(range(seeds)) or None
     trials = suites.reshaped(trials, _words(models), _words(tasks), over)
     trials = suites.fed(trials, _own_data(data or [], trials))
-    for text in setting or []:
+    for text in [*([f"precision={precision}"] if precision else []), *(setting or [])]:
         trials = _with(trials, text)
+    if compile_:
+        trials = [dataclasses.replace(t, compile=t.probe != "floor") for t in trials]
     folder = Path(out or f"runs/{suite}")
-    failed = _started(trials, folder, How(device, threads, retry, explain, timeout, in_process))
+    failed = _started(trials, folder, How(device, threads, retry, explain, timeout, in_process, within))
     if explain:
         return
     print(f"Results: {folder / 'results.jsonl'}")
@@ -133,8 +143,9 @@ def _with(trials: list[Trial], text: str) -> list[Trial]:
     if not dot:
         return [_alone(trial, key, value, text) for trial in trials]
     contestants = {t.model for t in trials} | {t.task for t in trials}
-    if scope not in contestants | {"model", "learning", "task"}:
-        raise UsageError(f"--set {text}: {scope!r} is none of: model, learning, task, {_listed(sorted(contestants))}")
+    scopes = ("model", "learning", "task", "probe")
+    if scope not in contestants | set(scopes):
+        raise UsageError(f"--set {text}: {scope!r} is none of: {_listed([*scopes, *sorted(contestants)])}")
     return [_scoped(trial, scope, name, value) for trial in trials]
 
 
@@ -143,6 +154,8 @@ def _scoped(trial: Trial, scope: str, name: str, value: str) -> Trial:
         return dataclasses.replace(trial, task_settings=trial.task_settings | {name: value})
     if trial.probe == "floor":
         return trial
+    if scope == "probe":
+        return dataclasses.replace(trial, probe_settings=trial.probe_settings | {name: value})
     if scope == "learning":
         return dataclasses.replace(trial, learning=trial.learning | {name: value})
     if scope in ("model", trial.model):
@@ -180,7 +193,8 @@ def _started(trials: list[Trial], folder: Path, how: How) -> int:
         _writable(folder)
         with Progress(len(trials)) as progress:
             progress.say(f"{len(trials)} trials on {place.device} into {folder}")
-            return contest.Contest(folder, place, progress, None if how.in_process else some, how.retry).run(cells)
+            some_ = None if how.in_process else some
+            return contest.Contest(folder, place, progress, some_, how.retry, how.within).run(cells)
 
 
 def _asked(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:

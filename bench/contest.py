@@ -51,9 +51,19 @@ class Contest:
     """Runs cells into a folder that other runs may be filling as well."""
 
     def __init__(
-        self, folder: Path, place: Place, progress: Progress, workers: Workers | None, retry: Retry = "none"
+        self,
+        folder: Path,
+        place: Place,
+        progress: Progress,
+        workers: Workers | None,
+        retry: Retry = "none",
+        within: float = 0,
     ) -> None:
-        """Without `workers`, trials run in this process: for a debugger, since a crash then ends the run."""
+        """Without `workers`, trials run in this process: for a debugger, since a crash then ends the run.
+
+        After `within` seconds no further trial is begun; 0 means that all are.
+        """
+        self.end = time.monotonic() + within if within else float("inf")
         self.folder, self.place, self.progress, self.workers, self.retry = folder, place, progress, workers, retry
         self.claims = Claims(folder)
         self.stop = 0  # the signal that asked for an end
@@ -68,10 +78,18 @@ class Contest:
         self._recalled([decision for decision in decisions if not decision.runs])
         self.progress.number = len(cells) - len(left)
         with self._signals():
-            others = [cell for cell in left if not self._claimed(cell, wait=False)]
-            for cell in others:
+            others = [cell for cell in self._in_time(left) if not self._claimed(cell, wait=False)]
+            for cell in self._in_time(others):
                 self._claimed(cell, wait=True)
         return self.failed
+
+    def _in_time(self, cells: list[Cell]) -> Iterator[Cell]:
+        """The cells that may still begin."""
+        for number, cell in enumerate(cells):
+            if time.monotonic() > self.end:
+                self.progress.say(f"time is up: {len(cells) - number} trials left; the same command goes on with them")
+                return
+            yield cell
 
     def _recalled(self, stored: list[Decision]) -> None:
         """Says what is stored; the failed among them still count. Drops what they needed to go on."""

@@ -57,7 +57,7 @@ class Result:
     answers (answers.json), attention (attention.json), checkpoint (model.safetensors).
     """
 
-    probe: str  # what was measured: "quality", or "floor" (an answerer without a sequence model)
+    probe: str  # what was measured: "quality", "floor" (an answerer without a sequence model), or a probe of time
     model: str  # a model, or the floor's name
     task: str
     seed: int

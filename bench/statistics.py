@@ -100,6 +100,18 @@ def interval(samples: Values, n: int, level: float = LEVEL) -> Interval:
     return Interval(float(low), float(high), "test items", n)
 
 
+def median_interval(values: Values, level: float = LEVEL) -> tuple[float, float]:
+    """Bounds of the median of whatever distribution `values` (N,) come from, by order statistics.
+
+    The k-th smallest and k-th largest, k the largest for which a binomial of N tosses leaves `level` between them;
+    below six values the smallest and the largest, which hold less.
+    """
+    x = np.sort(_finite(values))
+    ranks = range((len(x) + 1) // 2)
+    k = max((j for j in ranks if stats.binom.cdf(j, len(x), 0.5) <= (1 - level) / 2), default=0)
+    return float(x[k]), float(x[len(x) - 1 - k])
+
+
 @dataclasses.dataclass(frozen=True)
 class Crossover:
     """Where one of two measured curves passes the other for good, as far as both were measured."""

@@ -33,6 +33,69 @@ def standard() -> list[Trial]:
     return grid("standard", FAMILIES, ("translation", "verses", "sentiment", "captioning", "emoji"), seeds=(0, 1, 2))
 
 
+def speed() -> list[Trial]:
+    """Throughput of five models on three tasks, and how much of their work is parallel; 20 minutes on two cores."""
+    return timed_speed(FAMILIES, ("translation", "sentiment", "captioning", "tokens"))
+
+
+def scaling() -> list[Trial]:
+    """Time and memory of five models against length, at equal width and equal size; 20 minutes on two cores."""
+    return timed_scaling("scaling", FAMILIES, ("tokens",))
+
+
+def gpu() -> list[Trial]:
+    """Speed and scaling at sizes that fill a GPU, in bfloat16 where it pays; 9 minutes, or as long as it is given."""
+    return timed_scaling("gpu", FAMILIES, ("tokens",))
+
+
+def timed_speed(models: Iterable[str], tasks: Iterable[str]) -> list[Trial]:
+    """Models of the sizes that the quick suite gives them: throughput on real tasks, parallelism on random tokens."""
+    models = list(models)
+    return [
+        _timed(cell("quick", model, "translation" if task == "tokens" else task, 0), "speed", task)
+        for task in tasks
+        for model in models
+    ]
+
+
+def _timed(one: Trial, suite: str, task: str) -> Trial:
+    """A training's trial as one of its speed."""
+    probe = "parallelism" if task == "tokens" else "throughput"
+    own = {} if task == "tokens" else one.task_settings
+    return dataclasses.replace(one, suite=suite, task=task, probe=probe, budget=Budget(updates=1), task_settings=own)
+
+
+def timed_scaling(suite: str, models: Iterable[str], tasks: Iterable[str]) -> list[Trial]:
+    """Every model in every variant of the suite's settings that names it or all; a model nobody named is a contestant.
+
+    A variant holds "probe" and its settings, "batch", "precision", "compile", and settings of models by name.
+    """
+    return [
+        _variant(suite, task, model, variant)
+        for variant in settings(suite).get("variants", {}).values()
+        for task in tasks
+        for model in models
+        if model in variant["models"] or (variant.get("others") and model not in FAMILIES)
+    ]
+
+
+def _variant(suite: str, task: str, model: str, variant: dict[str, Any]) -> Trial:
+    return Trial(
+        model=model,
+        task=task,
+        seed=0,
+        suite=suite,
+        budget=Budget(updates=1),
+        probe=variant["probe"],
+        model_settings=variant["models"].get(model, {}),
+        task_settings=variant.get("task", {}) if task == "tokens" else {},
+        batch=variant.get("batch", 64),
+        precision=variant.get("precision", "auto"),
+        compile=variant.get("compile", False),
+        probe_settings=variant.get("settings", {}),
+    )
+
+
 def grid(suite: str, models: Iterable[str], tasks: Iterable[str], seeds: Iterable[int]) -> list[Trial]:
     """Floors first, then every model on every task with every seed, by the suite's settings."""
     models, tasks, seeds = [m for m in models if m != "floors"], list(tasks), list(seeds)
@@ -103,6 +166,10 @@ def reshaped(
     own = list(dict.fromkeys(t.model for t in trials if t.probe != "floor"))
     on = list(dict.fromkeys(t.task for t in trials))
     over = list(dict.fromkeys(t.seed for t in trials if t.probe != "floor"))
+    if suite == "speed":
+        return timed_speed(_once(models or own), _once(tasks or on))
+    if suite in ("scaling", "gpu"):
+        return timed_scaling(suite, _once(models or own), _once(tasks or on))
     return grid(suite, _once(models or own), _once(tasks or on), over if seeds is None else seeds)
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from bench.watch import Watch
 
 
+TIMED = ("throughput", "parallelism", "scaling")  # probes that measure time and memory
+
+
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """What training may use: exactly one of the three is set.
@@ -46,9 +49,18 @@ class Trial:
     points: int = 4  # evaluations on validation, evenly spaced over the budget
     precision: str = "auto"
     data: str | None = None  # folder of one's own data
+    compile: bool = False  # by torch.compile, as far as it takes the model
+    probe_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def timed(self) -> bool:
+        """Whether what is measured is time, which depends on the machine."""
+        return self.probe in TIMED
 
     def label(self) -> str:
         """The trial in a word or four."""
+        if self.timed:
+            return f"{self.probe} of {self.model} on {self.task}"
         return f"{self.model} on {self.task}" + (f", seed {self.seed}" if self.probe != "floor" else "")
 
     def command(self, device: torch.device | None = None) -> str:
@@ -64,8 +76,10 @@ class Trial:
         for scope, settings in (("model", self.model_settings), ("task", self.task_settings)):
             for name, value in settings.items():
                 words += ["--set", f"{scope}.{name}={_plain(value)}"]
-        for name, value in self.learning.items():
-            words += ["--set", f"learning.{name}={_plain(value)}"]
+        for scope, settings in (("learning", self.learning), ("probe", self.probe_settings)):
+            for name, value in settings.items():
+                words += ["--set", f"{scope}.{name}={_plain(value)}"]
+        words += ["--compile"] if self.compile else []
         used = {k: v for k, v in dataclasses.asdict(self.budget).items() if v is not None}
         alone = {"batch": self.batch, "beam": self.beam, "points": self.points, "precision": self.precision}
         for name, value in (used | alone).items():
@@ -99,17 +113,16 @@ def run(
 
     Interrupts pass through, and so does what cannot be stored. Floors give one row each, other probes one.
     """
+    import importlib
+
     from bench import machine, record
     from bench.disk import RecordError
-    from bench.probes import floor, quality
     from bench.train import DivergedError
     from bench.watch import Watch
 
     try:
-        if trial.probe == "floor":
-            rows = floor.run(trial, made_of, device)
-        else:
-            rows = [quality.run(trial, made_of, out, device, watch or Watch())]
+        probe = importlib.import_module(f"bench.probes.{trial.probe}")
+        rows: list[Result] = probe.run(trial, made_of, out, device, watch or Watch())
         for row in rows:
             record.storable(row)
         return rows

@@ -287,7 +287,10 @@ def _serve(end: int) -> None:
     import bench.learning.gradient
     import bench.learning.ridge
     import bench.probes.floor
-    import bench.probes.quality  # noqa: F401 (imported here, every worker has them at once)
+    import bench.probes.parallelism
+    import bench.probes.quality
+    import bench.probes.scaling
+    import bench.probes.throughput  # noqa: F401 (imported here, every worker has them at once)
 
     torch.set_num_threads(1)
     line = Line(socket.socket(fileno=end))

@@ -40,6 +40,14 @@ class Rule(ABC):
         """`updates`: how many batches there will be, which schedules need to know."""
 
     @abstractmethod
+    def compile(self) -> None:
+        """Hands what runs at every batch to torch.compile, which leaves what it cannot take as it is."""
+
+    @abstractmethod
+    def flops(self, forward: dict[str, float], tokens: int) -> float:
+        """Operations of learning from a batch of so many target tokens, from those of its forward pass by part."""
+
+    @abstractmethod
     def learn(self, batch: Batch) -> Tensor | None:
         """Learns from one batch; the loss () stays on the device, None where the rule has none."""
 

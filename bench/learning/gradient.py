@@ -44,6 +44,14 @@ class Gradient(Rule):
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=betas, fused=True)
         self.trained = matrices + others
 
+    def compile(self) -> None:
+        """Model and loss as one; torch's fused recurrent layers stay as they are."""
+        self.taught.compile()
+
+    def flops(self, forward: dict[str, float], tokens: int) -> float:
+        """Three times the forward pass: each product comes back as two, one for its inputs, one for its weights."""
+        return 3.0 * sum(forward.values())
+
     def learn(self, batch: Batch) -> Tensor:
         """One update. The loss is the mean cross-entropy a target token (nats), or the mean squared error."""
         for group in self.optimiser.param_groups:

@@ -47,6 +47,14 @@ class Ridge(Rule):
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(*shape, dtype=torch.float64, device=self.device)
 
+    def compile(self) -> None:
+        """The forward pass; the sums are products that gain nothing."""
+        self.model.compile(dynamic=True)
+
+    def flops(self, forward: dict[str, float], tokens: int) -> float:
+        """The forward pass without the head, and H'H; H'Y is a sum of rows, without products."""
+        return sum(forward.values()) - forward.get("head", 0.0) + 2.0 * tokens * self.model.head.in_features**2
+
     @torch.no_grad()
     def learn(self, batch: Batch) -> None:
         """Adds one batch to the sums; products in float32, sums in float64."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,15 @@ def rule(trial: Trial, kind: type[Model]) -> tuple[type[learning.Rule], Any]:
     return taught, tasks.configured(taught.Config, trial.learning, f"learning rule {kind.learning}")
 
 
+def probe(trial: Trial) -> Any:
+    """The settings of the trial's probe, {} where it has none. Raises BadInput."""
+    kind = getattr(importlib.import_module(f"bench.probes.{trial.probe}"), "Config", tasks.Settings)
+    return tasks.configured(kind, trial.probe_settings, f"probe {trial.probe}")
+
+
 def vouched(trial: Trial, place: Place) -> dict[str, str]:
     """What the trial is made of; every name, setting and file in it is good. Raises BadInput."""
-    one = task(trial)
+    one, how = task(trial), dataclasses.asdict(probe(trial))
     precise = machine.precision(place.bfloat16, trial.precision)
     if trial.probe == "floor":
         exact = dataclasses.replace(trial, task_settings=config(one), precision="")
@@ -59,8 +66,15 @@ def vouched(trial: Trial, place: Place) -> dict[str, str]:
         model_settings=dataclasses.asdict(chosen),  # with all defaults, and each value of its own type
         learning=dataclasses.asdict(settings),
         precision=str(taught.computes(precise)).removeprefix("torch."),
+        probe_settings=how,
     )
-    return identity.parts(exact, one.checksum, place.kind, kind.learning, place.threads)
+    made = identity.parts(exact, one.checksum, place.kind, kind.learning, place.threads)
+    return made | ({"machine": _machine(place)} if trial.timed else {})
+
+
+def _machine(place: Place) -> str:
+    """What another clock belongs to."""
+    return ", ".join(str(place.environment.get(part, "unknown")) for part in ("processor", "device"))
 
 
 def built(trial: Trial, device: torch.device) -> Model:

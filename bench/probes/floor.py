@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from bench import identity, machine, record
 from bench.probes import asked
 from bench.trial import Trial, now
+from bench.watch import Watch
 
 
-def run(trial: Trial, made_of: dict[str, str], device: torch.device) -> list[record.Result]:
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[record.Result]:
     """Scores every floor of the trial's task on the test split."""
     task = asked.task(trial)
     return [

@@ -28,7 +28,7 @@ PICTURES = 24  # items whose picture is kept with the answers
 WATCHED = 16  # items whose attention is kept
 
 
-def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> record.Result:
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[record.Result]:
     """One trained and tested model as a row, its artifacts stored first."""
     task = asked.task(trial)
     kind, _ = asked.model(trial)
@@ -37,7 +37,10 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
 
     def make(updates: int) -> Learner:
         model = asked.built(trial, device)
-        return model, rule(model, settings, updates, precision)
+        taught = rule(model, settings, updates, precision)
+        if trial.compile:
+            taught.compile()
+        return model, taught
 
     model, training = train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch)
     said = answers(model, task, "test", device, trial.beam, watch=watch)
@@ -47,7 +50,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         "precision": str(precision).removeprefix("torch."),
         **dataclasses.asdict(settings),
     } | training.chosen
-    return record.Result(
+    row = record.Result(
         probe="quality",
         model=trial.model,
         task=trial.task,
@@ -61,6 +64,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "task": asked.config(task),
             "batch": trial.batch,
             "beam": trial.beam,
+            "compile": trial.compile,
             "data": trial.data,
             "asked": dataclasses.asdict(trial),
         },
@@ -76,6 +80,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         id=identity.name(made_of),
         made_of=made_of,
     )
+    return [row]
 
 
 def _validation(main: str, training: Training) -> dict[str, float | int]:

@@ -1,0 +1,213 @@
+"""Parallelism: how much of a model's work can be done at once, along time, along the batch, and over threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from torch._C._autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench import curves
+from bench import profile as profiling
+from bench.clock import Timing, contest, once
+from bench.curves import Curve, Fitted
+from bench.probes import asked
+from bench.probes._timed import Subject, company, drawn, row, subject
+from bench.record import Result
+from bench.train import OutOfMemoryError, room
+from bench.trial import Trial
+from bench.watch import Watch
+from models import Model
+from tasks import Batch, Range, Settings
+
+BRIEF = 8  # source tokens where only the writing is looked at
+Point = dict[str, float | int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    """How far and how long."""
+
+    longest: Annotated[int, Range(16, 65_536)] = 256  # tokens
+    length: Annotated[int, Range(1, 65_536)] = 32  # tokens, where the batch or the threads change
+    largest: Annotated[int, Range(4, 65_536)] = 256  # batch
+    seconds: Annotated[float, Range(0.1, 600)] = 2.0  # a contest may last, warm-up aside
+    rounds: Annotated[int, Range(3, 1000)] = 7
+    limit: Annotated[float, Range(0.01, 600)] = 4.0  # seconds of one call, above which no larger one is tried
+
+
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
+    """Times one model against length, batch and threads."""
+    of, how = subject(trial, device), asked.probe(trial)
+    timed: list[Timing] = []
+    by_length = list(_by_length(of, how, timed, watch))
+    by_batch = list(_by_batch(of, how, timed, watch))
+    by_threads = list(_by_threads(of, how, timed, watch)) if device.type == "cpu" else []
+    batch = drawn(of.spec, trial.batch, how.length, how.length, device)
+    shares = profiling.shares(lambda: of.rule.learn(batch), device)
+    metrics: dict[str, float | int] = {"parallel_fraction": by_length[-1]["parallel_fraction"]}
+    metrics |= _length(by_length) | _saturation(by_batch) | company(timed)
+    metrics |= {f"share_{part}": share for part, share in shares.items()}
+    return [row(of, made_of, "parallel_fraction", metrics, [*by_length, *by_batch, *by_threads], NOTES)]
+
+
+NOTES = {
+    "at_once": f"forward pass without gradients at batch 1, {BRIEF} source tokens, all target positions in one call",
+    "one_by_one": "the same, a call for each position",
+    "parallel_fraction": "share p of the time one by one that goes away when n positions are done at once, by "
+    "Amdahl's law: at once = one by one x ((1 - p) + p / n)",
+    "launches": "of a training step at batch 1: kernels on a GPU, operators on a CPU",
+}
+
+
+def _by_length(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> Iterator[Point]:
+    """Doubling lengths at batch 1."""
+    length = 8
+    while length <= how.longest:
+        watch.alive()
+        narrow = drawn(of.spec, 1, BRIEF, length, of.device)
+        both = drawn(of.spec, 1, length, length, of.device)
+        with room(both):
+            calls = _passes(of.model, narrow) | {"step": partial(of.rule.learn, both)}
+            found = contest(calls, of.device, how.seconds, how.rounds)
+        times = found.timings
+        timed += times.values()
+        once_, single = times["at_once"].seconds, times["one_by_one"].seconds
+        yield {
+            "length": length,
+            "at_once_seconds": once_,
+            "one_by_one_seconds": single,
+            "parallel_fraction": parallel_fraction(once_, single, length),
+            "chain": of.model.chain(length, length),
+            "launches": launches(calls["step"], of.device),
+            "step_seconds": times["step"].seconds,
+            "step_low": times["step"].low,
+            "step_high": times["step"].high,
+        }
+        if max(t.seconds for t in times.values()) > how.limit:
+            break
+        length *= 2
+
+
+def parallel_fraction(at_once: float, one_by_one: float, positions: int) -> float:
+    """Amdahl's p from the times of `positions` > 1 at once and one by one; below 0 where at once is slower."""
+    return (1 - at_once / one_by_one) / (1 - 1 / positions)
+
+
+def _passes(model: Model, batch: Batch) -> dict[str, Callable[[], Any]]:
+    """All positions at once, and one after another by the model's own step."""
+
+    @torch.no_grad()
+    def at_once() -> None:
+        model(batch)
+
+    @torch.no_grad()
+    def one_by_one() -> None:
+        Model.forward(model, batch)
+
+    def still(call: Callable[[], Any]) -> Callable[[], Any]:
+        def called() -> None:
+            model.eval()
+            call()
+            model.train()
+
+        return called
+
+    return {"at_once": still(at_once), "one_by_one": still(one_by_one)}
+
+
+def launches(call: Callable[[], Any], device: torch.device) -> int:
+    """Kernels that a call starts on a GPU; on a CPU, operators."""
+    if device.type == "cuda":
+        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+            once(call, device)
+        return sum(e.count for e in seen.key_averages() if e.device_type == DeviceType.CUDA)
+    with _Counter() as counter:
+        call()
+    return counter.number
+
+
+class _Counter(TorchDispatchMode):
+    """Counts operators, those of the backward pass too; views launch nothing and do not count."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.number = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.number += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def _by_batch(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> Iterator[Point]:
+    """Doubling batches of one length, until training is no faster, or too slow."""
+    size, rates = 1, []
+    while size <= how.largest:
+        watch.alive()
+        batch = drawn(of.spec, size, how.length, how.length, of.device)
+        try:
+            with room(batch):
+                found = contest({"step": partial(of.rule.learn, batch)}, of.device, how.seconds, how.rounds)
+        except OutOfMemoryError:
+            return
+        timed.append(found.timings["step"])
+        rate = found.of(partial(operator.truediv, size * how.length), "step")
+        rates.append(rate.seconds)
+        yield {"batch": size, "tokens_per_second": rate.seconds, "low": rate.low, "high": rate.high}
+        slow = found.timings["step"].seconds > how.limit / 2
+        if slow or (len(rates) > 2 and rates[-1] < 1.02 * rates[-3]):
+            return
+        size *= 2
+
+
+def _by_threads(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> Iterator[Point]:
+    """One thread, two, four, ..., and as many as there were."""
+    before = torch.get_num_threads()
+    batch = drawn(of.spec, of.trial.batch, how.length, how.length, of.device)
+    counts = sorted({2**k for k in range(before.bit_length()) if 2**k < before} | {before})
+
+    def learns(threads: int) -> Callable[[], Any]:
+        def learn() -> None:
+            torch.set_num_threads(threads)
+            of.rule.learn(batch)
+
+        return learn
+
+    watch.alive()
+    try:
+        found = contest({str(n): learns(n) for n in counts}, of.device, how.seconds * len(counts), how.rounds)
+    finally:
+        torch.set_num_threads(before)
+    timed += found.timings.values()
+    for name, timing in found.timings.items():
+        yield {"threads": int(name), "step_seconds": timing.seconds, "low": timing.low, "high": timing.high}
+
+
+def _length(points: list[Point]) -> dict[str, float]:
+    """What step time against length comes to, and how launches grow."""
+    curve = Curve.of([(p["length"], p["step_seconds"], p["step_low"], p["step_high"]) for p in points])
+    metrics: dict[str, float] = {}
+    if found := curves.knee(curve):
+        for name, fitted in zip(("flat_seconds", "knee_length", "slope_exponent"), found, strict=True):
+            metrics |= told(name, fitted)
+    if len(points) > 1:
+        first, last = points[0], points[-1]
+        metrics["launches_per_position"] = (last["launches"] - first["launches"]) / (last["length"] - first["length"])
+    return metrics
+
+
+def _saturation(points: list[Point]) -> dict[str, float]:
+    found = curves.saturation(Curve.of([(p["batch"], p["tokens_per_second"], p["low"], p["high"]) for p in points]))
+    return told("greatest_tokens_per_second", found[0]) | told("half_batch", found[1]) if found else {}
+
+
+def told(name: str, fitted: Fitted) -> dict[str, float]:
+    """A fitted number as metrics: NAME, NAME_low, NAME_high."""
+    return {name: fitted.value, f"{name}_low": fitted.low, f"{name}_high": fitted.high}

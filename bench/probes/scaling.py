@@ -1,0 +1,157 @@
+"""Scaling: time and memory of training and of writing against length, by powers of two, until something ends it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+
+from bench import curves, meters
+from bench.clock import Timing, contest, once
+from bench.curves import Curve
+from bench.probes import asked
+from bench.probes._timed import Subject, company, drawn, row, subject, unending
+from bench.probes.parallelism import told
+from bench.record import Result
+from bench.train import OutOfMemoryError, room
+from bench.trial import Trial
+from bench.watch import Watch
+from models import State
+from tasks import Batch, Range, Settings
+
+Point = dict[str, float | int]
+SPARE = 0.85  # of the free memory that a longer sequence may be expected to take
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    """How far and how long."""
+
+    what: Literal["whole", "encoder"] = "whole"  # a training step, or the encoder's layers forward and backward
+    shortest: Annotated[int, Range(2, 65_536)] = 16  # tokens
+    longest: Annotated[int, Range(2, 1 << 20)] = 65_536
+    limit: Annotated[float, Range(0.01, 3600)] = 4.0  # seconds of one call, above which no longer one is tried
+    seconds: Annotated[float, Range(0.1, 3600)] = 4.0  # a contest may last, warm-up aside
+    rounds: Annotated[int, Range(3, 1000)] = 7
+    write: bool = True  # whether writing is timed as well
+
+
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
+    """Times one model at every length."""
+    of, how = subject(trial, device), asked.probe(trial)
+    points: list[Point] = []
+    timed: list[Timing] = []
+    notes, length, writes = {"stopped": "the longest asked for"}, how.shortest, how.write and how.what == "whole"
+    while length <= how.longest:
+        watch.alive()
+        if reason := _too_much(points, length, how, device):
+            notes["stopped"] = reason
+            break
+        try:
+            point, timings = _point(of, how, length, writes)
+        except OutOfMemoryError as error:
+            notes["stopped"] = f"{length}: {error}"
+            break
+        points.append(point)
+        timed += timings
+        if writes and point["generate_seconds"] > how.limit:
+            notes["writing"] = f"writing {2 * length} would take longer than {how.limit:g} s"
+            writes = False
+        length *= 2
+    if not points:
+        raise OutOfMemoryError(notes["stopped"])
+    metrics = _fits(points) | {"longest_length": points[-1]["length"]} | company(timed)
+    return [row(of, made_of, "longest_length", metrics, points, notes)]
+
+
+def _too_much(points: list[Point], length: int, how: Config, device: torch.device) -> str:
+    """Why `length` is not tried, by what half of it took and needed; empty where it is."""
+    if not points:
+        return ""
+    last, before = points[-1], points[-2] if len(points) > 1 else points[-1]
+    grown = max(2.0, float(last["step_seconds"] / before["step_seconds"]) if before is not last else 2.0)
+    expected = last["step_seconds"] * grown
+    if expected > how.limit:
+        return f"time limit: {length} would take about {expected:.1f} s a step, above {how.limit:g} s"
+    free = meters.available_bytes(device)
+    if device.type == "cpu" and free is not None and "step_bytes" in last:  # a GPU says when it is full, Linux kills
+        needed = last["step_bytes"] * max(2.0, min(4.0, last["step_bytes"] / max(1, before.get("step_bytes", 1))))
+        if needed > SPARE * free:
+            return f"memory: {length} would need about {needed / 2**30:.1f} GiB of {free / 2**30:.1f} GiB that are free"
+    return ""
+
+
+def _point(of: Subject, how: Config, length: int, writes: bool) -> tuple[Point, list[Timing]]:
+    """Memory first, in a pass of its own, then time."""
+    batch = drawn(of.spec, of.trial.batch, length, length, of.device)
+    step: Callable[[], Any] = (lambda: of.rule.learn(batch)) if how.what == "whole" else (lambda: _encoded(of, batch))
+    with room(batch):
+        once(step, of.device)
+        peak = meters.peak_bytes(step, of.device)
+        calls = {"step": step} | ({"write": _writer(of, batch)} if writes else {})
+        found = contest(calls, of.device, how.seconds, how.rounds).timings
+    point: Point = {"length": length, **_told("step", found["step"])}
+    point |= {"flops": of.flops(batch)} if how.what == "whole" else {}
+    point |= _told("generate", found["write"]) if writes else {}
+    return point | ({} if peak is None else {"step_bytes": peak}), list(found.values())
+
+
+def _told(name: str, timing: Timing) -> Point:
+    return {f"{name}_seconds": timing.seconds, f"{name}_low": timing.low, f"{name}_high": timing.high}
+
+
+def _writer(of: Subject, batch: Batch) -> Callable[[], Any]:
+    model = unending(of.model)
+    return lambda: model.generate(batch.source, batch.source_length, room=batch.target.shape[1])
+
+
+def _encoded(of: Subject, batch: Batch) -> None:
+    """Reads a source and sends a gradient back through all that was left of it; forward alone where nothing learns."""
+    with torch.autocast(of.device.type, of.precision, enabled=of.precision != torch.float32):
+        state = of.model.encode(batch.source, batch.source_length, 1)
+    left = [leaf for leaf in _leaves(state) if leaf.requires_grad]
+    if left:
+        torch.autograd.backward(left, [torch.ones_like(leaf) for leaf in left])
+        of.model.zero_grad(set_to_none=True)
+
+
+def _leaves(state: State) -> list[torch.Tensor]:
+    def leaves(value: Any) -> list[torch.Tensor]:
+        if isinstance(value, torch.Tensor):
+            return [value]
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
+        return [leaf for part in parts for leaf in leaves(part)]
+
+    return leaves(state.memory) + leaves(state.carry)
+
+
+def _fits(points: list[Point]) -> dict[str, float | int]:
+    """Exponents below and above the knee of time, over the last octave, of memory and of writing."""
+    step = Curve.of([(p["length"], p["step_seconds"], p["step_low"], p["step_high"]) for p in points])
+    found = curves.knee(step)
+    turn = found[1].value if found else float(step.x[0])
+    place = np.arange(len(step.x))  # each region holds three points at least, wherever the knee may be
+    parts = {
+        "exponent_flat": curves.exponent(step.part((step.x <= turn) | (place < 3))),
+        "exponent_steep": curves.exponent(step.part((step.x >= turn) | (place >= len(place) - 3))),
+        "last_octave_slope": curves.exponent(step.part(slice(-2, None))),
+        "memory_exponent": curves.exponent(_memory(points)),
+        "generate_exponent": curves.exponent(_writing(points)),
+    }
+    metrics: dict[str, float | int] = {}
+    for name, fitted in parts.items():
+        metrics |= told(name, fitted) if fitted else {}
+    return metrics
+
+
+def _memory(points: list[Point]) -> Curve:
+    return Curve.of([(p["length"], *[p["step_bytes"]] * 3) for p in points if p.get("step_bytes")][-4:])
+
+
+def _writing(points: list[Point]) -> Curve:
+    names = ("length", "generate_seconds", "generate_low", "generate_high")
+    return Curve.of([[p[name] for name in names] for p in points if "generate_seconds" in p][-4:])

@@ -1,0 +1,221 @@
+"""The probes of time on tiny models: rows are whole, counts are right, and what cannot be measured is explained."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+
+import models
+from bench import identity, machine, record, suites
+from bench.probes import asked, parallelism, scaling, throughput
+from bench.probes._timed import drawn, subject, unending
+from bench.trial import Budget, Trial, run
+from models import Model
+from tasks import EOS, BadInput
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "rnn": {"width": 6, "hidden": 5},
+    "lstm": {"width": 6, "hidden": 5},
+    "bahdanau": {"width": 6, "hidden": 5, "alignment": 7},
+    "transformer": {"width": 8, "heads": 2, "layers": 1, "decoder_layers": 1, "feedforward": 9},
+    "echo_state": {"units": 20, "writer": 30},
+}
+BRIEF = {"seconds": 0.1, "rounds": 3}
+
+
+def trial(model="lstm", probe="throughput", **changes):
+    shape = {"model": model, "task": "tokens", "seed": 0, "suite": "speed", "probe": probe, "batch": 3}
+    shape |= {"budget": Budget(updates=1), "model_settings": SETTINGS[model], "precision": "float32"}
+    shape |= {"task_settings": {"length": 5, "vocabulary": 11}, "probe_settings": BRIEF}
+    return Trial(**shape | changes)
+
+
+def measured(one, tmp_path):
+    rows = run(one, {}, tmp_path, CPU)
+    assert [row.status for row in rows] == ["ok"], rows[0].reason
+    record.append(tmp_path, rows[0])
+    return next(record.read(tmp_path))
+
+
+@pytest.mark.parametrize("model", SETTINGS)
+def test_throughput_of_every_model_is_a_whole_row(model, tmp_path):
+    row = measured(trial(model), tmp_path)
+    m = row.metrics
+    for name in ("train_step_seconds", "forward_seconds", "first_token_seconds", "token_seconds", "flops_per_second"):
+        assert m[f"{name}_low"] <= m[name] <= m[f"{name}_high"]
+    assert m["train_target_tokens_per_second"] == pytest.approx(15 / m["train_step_seconds"], rel=0.5)
+    assert m["train_source_tokens_per_second"] == m["train_target_tokens_per_second"]
+    assert 0 < m["share_of_peak"] < 1
+    assert m["flops_step"] > 0
+    assert (m["padding_source"], m["padding_target"]) == (0, 0)
+    assert m["generate_best_batch"] in [point["batch"] for point in row.curve]
+    assert "joules_per_step" in m or "energy" in row.config["notes"]
+    assert all(math.isfinite(value) for value in m.values())
+
+
+@pytest.mark.parametrize("task", ["translation", "sentiment", "captioning"])
+def test_throughput_takes_every_shape_of_task(task, tmp_path):
+    settings = {"vocabulary": 300} if task == "translation" else {}
+    m = measured(trial(task=task, task_settings=settings), tmp_path).metrics
+    assert 0 <= m["padding_source"] < 1
+    assert ("token_seconds" in m) == (task != "sentiment")  # a label is one token: there is no further one
+
+
+def test_states_are_counted_a_sequence():
+    batch = drawn(asked.task(trial()).spec, 3, 4, 6, CPU)
+    found = throughput.state_bytes(subject(trial("lstm"), CPU).model, batch)
+    assert found == {"carry_bytes": 4 * 2 * 5, "memory_bytes": 4 * 2 * 5}  # h and c; the vector of both directions
+    found = throughput.state_bytes(subject(trial("transformer"), CPU).model, batch)
+    assert found["carry_bytes"] == 4 * 2 * 8 * 6  # keys and values of six tokens
+    assert found["memory_bytes"] == 4 * 2 * 8 * 4 + 4  # those of four source tokens, and a mask
+
+
+@pytest.mark.parametrize("model", SETTINGS)
+def test_a_model_that_cannot_end_writes_exactly_as_many_tokens_as_it_is_given_room_for(model):
+    of = subject(trial(model), CPU)
+    batch = drawn(of.spec, 3, 4, 6, CPU)
+    answer = unending(of.model).generate(batch.source, batch.source_length, room=9)
+    assert answer.shape == (3, 9)
+    assert EOS not in answer
+    assert torch.isfinite(of.model.head.bias).all()
+
+
+def test_drawn_batches_have_the_lengths_asked_for_and_are_never_zeros():
+    spec = asked.task(trial()).spec
+    batch = drawn(spec, 3, 4, 6, CPU)
+    assert batch.source.shape == (3, 4)
+    assert batch.target.shape == (3, 6)
+    assert batch.target[:, -1].tolist() == [EOS] * 3
+    assert len(batch.source.unique()) > 2
+
+
+@pytest.mark.parametrize("model", SETTINGS)
+def test_parallelism_of_every_model_is_a_whole_row(model, tmp_path):
+    settings = BRIEF | {"longest": 16, "length": 4, "largest": 4}
+    row = measured(trial(model, "parallelism", probe_settings=settings), tmp_path)
+    by_length = [p for p in row.curve if "length" in p]
+    assert [p["length"] for p in by_length] == [8, 16]
+    assert [p["batch"] for p in row.curve if "batch" in p][:2] == [1, 2]
+    assert next(p["threads"] for p in row.curve if "threads" in p) == 1
+    assert sum(v for k, v in row.metrics.items() if k.startswith("share_")) == pytest.approx(1)
+    if model == "transformer":
+        assert row.metrics["launches_per_position"] == 0
+        assert by_length[0]["chain"] == by_length[1]["chain"]
+    else:
+        assert by_length[0]["chain"] < by_length[1]["chain"]
+
+
+def test_parallel_fraction_is_that_of_amdahls_law():
+    assert parallelism.parallel_fraction(1.0, 8.0, 8) == pytest.approx(1.0)  # eight positions in the time of one
+    assert parallelism.parallel_fraction(8.0, 8.0, 8) == pytest.approx(0.0)
+    share, positions = 0.3, 16
+    at_once = (1 - share) + share / positions
+    assert parallelism.parallel_fraction(at_once, 1.0, positions) == pytest.approx(share)
+
+
+def test_operators_are_counted_backward_too_and_views_are_not():
+    x = torch.randn(3, 3, requires_grad=True)
+    assert parallelism.launches(lambda: x @ x, CPU) == 1
+    assert parallelism.launches(lambda: x.T, CPU) == 0
+    assert parallelism.launches(lambda: (x @ x).sum().backward(), CPU) > 3
+
+
+@pytest.mark.parametrize("model", SETTINGS)
+def test_scaling_of_every_model_is_a_whole_row(model, tmp_path):
+    row = measured(trial(model, "scaling", probe_settings=BRIEF | {"shortest": 2, "longest": 16}), tmp_path)
+    assert [p["length"] for p in row.curve] == [2, 4, 8, 16]
+    assert row.metrics["longest_length"] == 16
+    assert row.config["notes"]["stopped"] == "the longest asked for"
+    for point in row.curve:
+        assert point["step_low"] <= point["step_seconds"] <= point["step_high"]
+        assert point["generate_seconds"] > 0
+        assert point["flops"] > 0
+    for name in ("exponent_flat", "exponent_steep", "last_octave_slope", "generate_exponent"):
+        assert row.metrics[f"{name}_low"] <= row.metrics[name] <= row.metrics[f"{name}_high"]
+
+
+@pytest.mark.parametrize("model", SETTINGS)
+def test_the_encoder_is_timed_alone_where_that_is_asked(model, tmp_path):
+    settings = BRIEF | {"what": "encoder", "shortest": 2, "longest": 4}
+    row = measured(trial(model, "scaling", probe_settings=settings), tmp_path)
+    assert "generate_seconds" not in row.curve[0]
+    assert "flops" not in row.curve[0]
+
+
+def test_a_length_that_would_take_too_long_is_not_tried(tmp_path):
+    row = measured(trial(probe="scaling", probe_settings=BRIEF | {"shortest": 2, "limit": 0.01}), tmp_path)
+    assert row.metrics["longest_length"] < 65_536
+    assert row.config["notes"]["stopped"].startswith("time limit: ")
+
+
+def test_a_length_for_which_memory_would_not_do_is_not_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling.meters, "peak_bytes", lambda call, device: 600)
+    monkeypatch.setattr(scaling.meters, "available_bytes", lambda device: 1000)
+    row = measured(trial(probe="scaling", probe_settings=BRIEF | {"shortest": 2}), tmp_path)
+    assert row.metrics["longest_length"] == 2
+    assert row.config["notes"]["stopped"].startswith("memory: 4 would need about")
+
+
+def test_memory_that_runs_out_ends_the_curve_and_keeps_it(tmp_path, monkeypatch):
+    learn = asked.learning.load("gradient").learn
+
+    def small(self, batch):
+        if batch.source.shape[1] > 4:
+            raise torch.OutOfMemoryError("Tried to allocate 3.00 GiB")
+        return learn(self, batch)
+
+    monkeypatch.setattr(asked.learning.load("gradient"), "learn", small)
+    row = measured(trial(probe="scaling", probe_settings=BRIEF | {"shortest": 2}), tmp_path)
+    assert row.metrics["longest_length"] == 4
+    assert "out of memory at batch 3, source length 8, target length 8: 3.00 GiB more" in row.config["notes"]["stopped"]
+
+
+def test_the_processor_belongs_to_the_identity_of_a_timing_and_to_no_other():
+    place = machine.place("cpu", 1)
+    other = dataclasses.replace(place, environment=place.environment | {"processor": "another"})
+    timing, training = trial(), dataclasses.replace(trial(), probe="quality", probe_settings={})
+    assert identity.name(asked.vouched(timing, place)) != identity.name(asked.vouched(timing, other))
+    assert identity.name(asked.vouched(training, place)) == identity.name(asked.vouched(training, other))
+
+
+def test_a_setting_that_a_probe_does_not_have_is_bad_input():
+    with pytest.raises(BadInput, match="probe throughput has no setting 'wings'"):
+        asked.probe(trial(probe_settings={"wings": 2}))
+    with pytest.raises(BadInput, match="rounds=1 lies outside"):
+        asked.probe(trial(probe_settings={"rounds": 1}))
+
+
+def test_a_model_that_is_nobody_s_yet_is_scaled_like_the_others(tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text("")
+    trials = suites.reshaped(suites.load("scaling"), [str(own)], None, None)
+    assert [t.probe_settings for t in trials] == [{}]
+    assert len(suites.reshaped(suites.load("speed"), [str(own)], None, None)) == 4
+
+
+def test_models_of_equal_parameters_have_equally_many():
+    variant = json.loads((suites.SETTINGS / "scaling.json").read_text())["variants"]
+    sizes = variant["equal parameters"]["models"] | {"transformer": variant["equal width"]["models"]["transformer"]}
+    counts = {}
+    for name, settings in sizes.items():
+        kind = models.load(name)
+        counts[name] = kind(asked.task(trial(task_settings={})).spec, kind.Config(**settings)).parameter_counts()
+    trained = [count["trained"] for count in counts.values()]
+    assert max(trained) / min(trained) < 1.005
+
+
+def test_the_model_is_timed_by_its_own_step_where_positions_come_one_by_one(monkeypatch):
+    of = subject(trial("transformer"), CPU)
+    seen = []
+    step = type(of.model).step
+    monkeypatch.setattr(type(of.model), "step", lambda self, *a: (seen.append(1), step(self, *a))[1])
+    calls = parallelism._passes(of.model, drawn(of.spec, 1, 3, 5, CPU))
+    calls["at_once"]()
+    assert not seen
+    calls["one_by_one"]()
+    assert len(seen) == 5
+    assert isinstance(of.model, Model)
+    assert of.model.training
