@@ -8,6 +8,7 @@ reservoirpy draws every matrix; torch runs the recurrence over the whole batch.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from models.layers.recurrent import turn
 from tasks import Batch, Range, Share, Spec
 
 LINKS = 2  # recurrent weights a unit, below which a reservoir may hold no circle: its spectral radius would be zero
+MANY, FEW = 200, 0.2  # units from which, and share of links up to which, a sparse product is the faster one
 Units = Annotated[int, Range(3, 20_000)]  # of fewer, reservoirpy finds no spectral radius
 Scale = Annotated[float, Range(0, 1000)]
 States = Annotated[int, Range(0, 1_000_000)]
@@ -147,6 +149,7 @@ class Reservoir(nn.Module):
         seed = int(torch.randint(2**31 - 1, ()))  # from torch's generator, so that one seed makes the whole model
         draw = np.random.default_rng(seed)
         self.leak = leak
+        self._kept: tuple[Any, Tensor | None] = (None, None)
         recurrent = uniform(units, units, sr=c.radius, connectivity=c.connectivity, seed=draw)
         self.recurrent = _fixed(_dense(recurrent))  # (N, N)
         entry = bernoulli(units, inputs, input_scaling=c.input_scaling, connectivity=c.input_connectivity, seed=draw)
@@ -168,8 +171,23 @@ class Reservoir(nn.Module):
         """The next state."""
         return torch.lerp(state, torch.addmm(drive, state, self.recurrent.T).tanh(), self.leak)
 
+    def _links(self) -> Tensor | None:
+        """The recurrence as a sparse matrix where that is faster: on a processor, with many units of few links."""
+        held = self.recurrent
+        mark = (held.data_ptr(), held._version, held.device, held.dtype)
+        if self._kept[0] != mark:
+            few = held.device.type == "cpu" and len(held) >= MANY and int(held.count_nonzero()) <= FEW * held.numel()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+                self._kept = (mark, held.detach().to_sparse_csr() if few else None)
+        return self._kept[1]
+
     def forward(self, source: Tensor, constant: Float[Tensor, "B N"] | None = None) -> Float[Tensor, "B S N"]:
         """States after every element of a source, from rest."""
+        links = self._links()
+        learnt = any(x is not None and x.requires_grad for x in (source, constant))  # through which no `out=` lets pass
+        if links is not None and not learnt:
+            return self._sparsely(source, constant, links)
         drive = self.drive(source)
         if constant is not None:
             drive = drive + constant[:, None]
@@ -179,6 +197,20 @@ class Reservoir(nn.Module):
                 state = self.tick(state, now)
                 states.append(state)
             return torch.stack(states, 1)
+
+    def _sparsely(self, source: Tensor, constant: Tensor | None, links: Tensor) -> Float[Tensor, "B S N"]:
+        """The same states, units first: a sparse matrix multiplies columns that lie side by side in memory."""
+        if source.is_floating_point():
+            drive = self.entry.T @ source.permute(1, 2, 0)  # (S, N, B)
+        else:
+            drive = self.entry[source.T].transpose(1, 2).contiguous()
+        if constant is not None:
+            drive += constant.T
+        states, state = torch.empty_like(drive), torch.zeros_like(drive[0])
+        with scope.part("recurrence"):
+            for now, into in zip(drive.unbind(0), states.unbind(0), strict=True):
+                state = torch.lerp(state, torch.addmm(now, links, state).tanh_(), self.leak, out=into)
+        return states.permute(2, 0, 1)
 
 
 def linked(weight: Tensor, rows: int) -> float:

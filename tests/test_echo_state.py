@@ -263,3 +263,35 @@ def test_a_sum_is_learned_from_echoes():
     assert list(rule.candidates(last=True))
     error = (model.generate(source[300:], length[300:]) - target[300:]).square().mean()
     assert error < 0.05 * target.var()
+
+
+@pytest.mark.parametrize(("units", "links", "sparse"), [(260, 0.05, True), (260, 0.9, False), (131, 0.1, False)])
+def test_many_units_of_few_links_go_by_a_sparse_product_to_the_same_states(units, links, sparse):
+    layer = Reservoir(
+        units, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=links), context=6
+    ).double()
+    source, constant = torch.randn(3, 11, 7, dtype=torch.float64), torch.randn(3, units, dtype=torch.float64)
+    assert (layer._links() is not None) == sparse
+    state, states = torch.zeros(3, units, dtype=torch.float64), []
+    for now in (layer.drive(source) + constant[:, None]).unbind(1):
+        state = layer.tick(state, now)
+        states.append(state)
+    torch.testing.assert_close(layer(source, constant), torch.stack(states, 1), rtol=0, atol=1e-12)
+
+
+def test_a_recurrence_that_was_loaded_is_the_one_that_runs():
+    one, other = (
+        Reservoir(260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05)) for _ in range(2)
+    )
+    source = torch.randn(2, 5, 7)
+    before = other(source)
+    other.load_state_dict(one.state_dict())
+    assert not torch.equal(other(source), before)
+    assert torch.equal(other(source), one(source))
+
+
+def test_a_gradient_reaches_the_input_of_a_reservoir_whose_product_is_sparse():
+    layer = Reservoir(260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05))
+    source = torch.randn(2, 5, 7, requires_grad=True)
+    layer(source)[:, -1].sum().backward()
+    assert source.grad[:, 0].abs().sum() > 0

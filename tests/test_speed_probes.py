@@ -192,13 +192,14 @@ def test_a_model_that_is_nobody_s_yet_is_scaled_like_the_others(tmp_path):
     own = tmp_path / "mine.py"
     own.write_text("")
     trials = suites.reshaped(suites.load("scaling"), [str(own)], None, None)
-    assert [t.probe_settings for t in trials] == [{}]
+    assert [t.probe_settings for t in trials] == [{"equal": "width"}]
     assert len(suites.reshaped(suites.load("speed"), [str(own)], None, None)) == 4
 
 
 def test_models_of_equal_parameters_have_equally_many():
     variant = json.loads((suites.SETTINGS / "scaling.json").read_text())["variants"]
-    sizes = variant["equal parameters"]["models"] | {"transformer": variant["equal width"]["models"]["transformer"]}
+    sizes = variant["equal parameters"]["models"]
+    assert sizes.keys() == set(suites.FAMILIES)
     counts = {}
     for name, settings in sizes.items():
         kind = models.load(name)

@@ -16,6 +16,7 @@ from bench.learning import Rule
 from models import Model
 from tasks import PAD, Batch, Range, Settings
 
+BLOCK = 256  # features; products of that width are as fast as wider ones, and leave out the most below the diagonal
 Strength = Annotated[float, Range(0, 1_000_000, "(]")]
 
 
@@ -39,7 +40,7 @@ class Ridge(Rule):
         self.model, self.config = model, config
         features, outputs = model.head.in_features, model.head.out_features
         self.device = model.head.weight.device
-        self.squares = self._zeros(features, features)  # H'H
+        self.squares = self._zeros(features, features)  # H'H; below its diagonal not all of it
         self.products = self._zeros(outputs, features)  # Y'H
         self.features, self.outputs = self._zeros(features), self._zeros(outputs)  # sums of rows
         self.seen = 0
@@ -63,12 +64,16 @@ class Ridge(Rule):
             self._add(features, batch.target.to(torch.float64).T @ features.to(torch.float64), batch.target.sum(0))
             return
         target = batch.target.flatten()
-        features, target = features[target != PAD], target[target != PAD]
+        if bool((target == PAD).any()):
+            features, target = features[target != PAD], target[target != PAD]
         by_token = features.new_zeros(self.products.shape).index_add_(0, target, features)
         self._add(features, by_token, torch.bincount(target, minlength=len(self.outputs)))
 
     def _add(self, features: Tensor, products: Tensor, outputs: Tensor) -> None:
-        self.squares += features.T @ features
+        width = BLOCK if features.device.type == "cpu" else features.shape[1]
+        for start in range(0, features.shape[1], width):  # on and right of the diagonal: the rest is its mirror image
+            rows = slice(start, start + width)
+            self.squares[rows, start:] += features[:, rows].T @ features[:, start:]
         self.products += products
         self.features += features.sum(0, dtype=torch.float64)
         self.outputs += outputs
@@ -90,11 +95,11 @@ class Ridge(Rule):
         centred = torch.addr(self.squares, mean, mean, alpha=-self.seen)
         centred.diagonal().add_(strength * self.seen)
         products = torch.addr(self.products, out, mean, alpha=-self.seen)
-        factor, failed = torch.linalg.cholesky_ex(centred)
+        factor, failed = torch.linalg.cholesky_ex(centred, upper=True)
         if int(failed):
-            weight = torch.linalg.solve(centred, products.T).T
+            weight = torch.linalg.solve(centred.triu() + centred.triu(1).T, products.T).T
         else:
-            weight = torch.cholesky_solve(products.T, factor).T
+            weight = torch.cholesky_solve(products.T, factor, upper=True).T
         return weight, out - weight @ mean
 
     def state(self) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ class Config(Settings):
     """How far and how long."""
 
     what: Literal["whole", "encoder"] = "whole"  # a training step, or the encoder's layers forward and backward
+    equal: Literal["", "width", "parameters"] = ""  # in what the models of a comparison are alike, for who shows it
     shortest: Annotated[int, Range(2, 65_536)] = 16  # tokens
     longest: Annotated[int, Range(2, 1 << 20)] = 65_536
     limit: Annotated[float, Range(0.01, 3600)] = 4.0  # seconds of one call, above which no longer one is tried

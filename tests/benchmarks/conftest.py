@@ -57,12 +57,12 @@ def compare(request, device):
     With --benchmark-disable each is called once, to see that it runs.
     """
 
-    def run(name, contestants, most=None, over="value", seconds=10.0):
+    def run(name, contestants, most=None, over="value", seconds=10.0, rounds=15):
         if request.config.getoption("benchmark_disable"):
             for call in contestants.values():
                 call()
             return
-        took = clock.contest(contestants, device, seconds)
+        took = clock.contest(contestants, device, seconds, rounds, shortest=0.1)
         one, other = list(contestants)[:2]
         ratio, company = took.ratio(one, other), max(took.company)
         goal = "no goal" if most is None else f"goal: {'upper end ' if over == 'high' else ''}at most {most:.3g}"

@@ -182,7 +182,7 @@ def test_a_block_is_faster_than_torchs_encoder_layer(compare, device, length, fe
     ours.train()
     timed = {"ours": lambda: both_ways(ours, calls["ours"]), "torch": lambda: both_ways(theirs, calls["torch"])}
     name = f"block / torch's encoder layer, T={length}, FF={feedforward}, dropout {dropout}"
-    compare(name, timed, most=1.0, over="high")
+    compare(name, timed, most=1.0, over="high", seconds=20, rounds=31)
 
 
 def test_reservoir_states_come_at_least_8_times_faster_than_reservoirpys(compare, device):
