@@ -4,7 +4,7 @@ VENV ?= .venv
 OUT ?= runs/quick
 BIN := $(VENV)/bin
 
-.PHONY: help install bench test soak lint types arrows pytest benchmark peers multi30k clean
+.PHONY: help install bench test soak lint types arrows pytest benchmark peers gpu multi30k clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:.*## */  /'
@@ -42,6 +42,16 @@ soak: install  ## the long forms of the tests: every fault at every call, a thou
 benchmark: install  ## times layers, models and the harness, and judges the ratios that are goals
 	mkdir -p runs
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-json=runs/benchmark.json --ratios=runs/ratios.json
+
+GPU ?= runs/gpu
+DEVICE ?= cuda
+SECONDS ?= 540
+
+gpu:             ## speed and scaling on a GPU, 9 minutes: make gpu SECONDS=540 PYTHON=python3 WHEELS=folder; again to go on
+	$(PYTHON) -m venv --system-site-packages .venv-gpu
+	if [ -n "$(WHEELS)" ]; then .venv-gpu/bin/python -m pip install --quiet --no-index --no-deps $(WHEELS)/*.whl; fi
+	.venv-gpu/bin/python -m bench run gpu --device $(DEVICE) --within $$(($(SECONDS) - 60)) --out $(GPU); status=$$?; \
+	.venv-gpu/bin/python -m bench report $(GPU) --out $(GPU)/report && exit $$status
 
 PEERS ?= .venv-peers
 

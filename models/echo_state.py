@@ -171,6 +171,10 @@ class Reservoir(nn.Module):
         """The next state."""
         return torch.lerp(state, torch.addmm(drive, state, self.recurrent.T).tanh(), self.leak)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the sparse matrix: torch neither copies nor pickles one, and it is soon made again."""
+        return self.__dict__ | {"_kept": (None, None)}
+
     def _links(self) -> Tensor | None:
         """The recurrence as a sparse matrix where that is faster: on a processor, with many units of few links."""
         held = self.recurrent

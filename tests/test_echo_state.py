@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -288,6 +289,13 @@ def test_a_recurrence_that_was_loaded_is_the_one_that_runs():
     other.load_state_dict(one.state_dict())
     assert not torch.equal(other(source), before)
     assert torch.equal(other(source), one(source))
+
+
+def test_a_reservoir_whose_product_is_sparse_can_be_copied():
+    layer = Reservoir(260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05))
+    source = torch.randn(2, 5, 7)
+    states = layer(source)
+    assert torch.equal(copy.deepcopy(layer)(source), states)
 
 
 def test_a_gradient_reaches_the_input_of_a_reservoir_whose_product_is_sparse():

@@ -219,7 +219,13 @@ def test_the_defaults_written_out_are_the_defaults(name):
 def test_what_the_suites_set_is_in_range(suite):
     checked = 0
     for task, by_model in bench.suites.settings(suite).items():
-        if task == "provenance":
+        if task == "variants":
+            for variant in by_model.values():
+                configured(CONFIGS["tokens"], variant.get("task", {}), "task tokens")
+                for model, chosen in variant["models"].items():
+                    configured(CONFIGS[model], chosen, f"model {model}")
+                    checked += 1
+        if task in ("provenance", "variants"):
             continue
         for model, chosen in by_model.items():
             configured(CONFIGS[task], chosen.get("task", {}), f"task {task}")
