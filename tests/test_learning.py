@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import models
+import tasks
 from bench import learning
 from bench.learning.gradient import Gradient, Taught, share
+from bench.train import endless
 from models import Model, State
 from tasks import EOS, PAD, Batch, Spec
 
@@ -169,3 +174,22 @@ def test_a_gradient_rule_has_one_candidate_the_model_as_it_is():
 def test_every_rule_named_can_be_loaded(name):
     assert issubclass(learning.load(name), learning.Rule)
     assert dataclasses.is_dataclass(learning.load(name).Config)
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "bahdanau", "transformer"])
+def test_training_in_bfloat16_ends_as_low_as_in_float32_within_the_spread_of_seeds(model):
+    ends = {kind: [end(model, kind, seed) for seed in range(3)] for kind in (torch.float32, torch.bfloat16)}
+    whole, half = (torch.tensor(losses) for losses in ends.values())
+    assert whole.mean() < 0.75 * math.log(8)  # it has learnt something of eight tokens
+    assert (whole.mean() - half.mean()).abs() < 2 * torch.stack([whole.std(), half.std()]).max() + 0.03
+
+
+def end(model, precision, seed):
+    """Mean loss of the last ten of sixty updates on copying three digits."""
+    task = tasks.load(str(Path(__file__).parent / "own" / "copying.py"))()
+    kind = models.load(model)
+    torch.manual_seed(seed)
+    learner = kind(task.spec, kind.Config(**{"width": 16} | ({"heads": 2} if model == "transformer" else {}))).train()
+    rule = Gradient(learner, Gradient.Config(rate=5e-3, decay="constant", smoothing=0.0), 60, precision)
+    batches = itertools.islice(endless(task, 16, seed), 60)
+    return float(torch.stack([rule.learn(batch) for batch in batches])[-10:].mean())
