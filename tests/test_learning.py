@@ -189,7 +189,8 @@ def end(model, precision, seed):
     task = tasks.load(str(Path(__file__).parent / "own" / "copying.py"))()
     kind = models.load(model)
     torch.manual_seed(seed)
-    learner = kind(task.spec, kind.Config(**{"width": 16} | ({"heads": 2} if model == "transformer" else {}))).train()
+    small = {"heads": 2, "feedforward": 32} if model == "transformer" else {"hidden": 32}
+    learner = kind(task.spec, kind.Config(width=16, **small)).train()
     rule = Gradient(learner, Gradient.Config(rate=5e-3, decay="constant", smoothing=0.0), 60, precision)
     batches = itertools.islice(endless(task, 16, seed), 60)
     return float(torch.stack([rule.learn(batch) for batch in batches])[-10:].mean())

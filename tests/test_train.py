@@ -135,7 +135,7 @@ def test_training_lowers_the_loss_of_every_model(model):
 
 
 def test_a_row_says_what_was_trained_and_what_it_used(tmp_path):
-    row = quality.run(trial("bahdanau", updates=4), {"seed": "3"}, tmp_path, CPU, Watch())
+    (row,) = quality.run(trial("bahdanau", updates=4), {"seed": "3"}, tmp_path, CPU, Watch())
     assert row.status == "ok"
     assert row.budget["updates"] == row.budget["used"]["updates"] == row.metrics["updates"] == 4
     assert row.config["learning"]["precision"] == "float32"
@@ -145,7 +145,7 @@ def test_a_row_says_what_was_trained_and_what_it_used(tmp_path):
 
 
 def test_an_echo_state_row_tells_trained_from_total_parameters(tmp_path):
-    row = quality.run(trial("echo_state"), {"seed": "3"}, tmp_path, CPU, Watch())
+    (row,) = quality.run(trial("echo_state"), {"seed": "3"}, tmp_path, CPU, Watch())
     assert row.metrics["parameters_trained"] == (50 + 2 * 40 + 1) * 8
     assert row.metrics["parameters_total"] > row.metrics["parameters_trained"]
     assert row.config["learning"]["strength"] in Ridge.Config().strengths

@@ -67,17 +67,12 @@ class Recurrent(nn.Module):
 
 
 def fused(layer: nn.Module, x: Float[Tensor, "B S D"], start: Start | None = None) -> tuple[Tensor, Start]:
-    """What a recurrent layer of torch makes of `x`: states (B, S, H) and the end; on a GPU in its weights' precision.
+    """What a recurrent layer of torch makes of `x`: states (B, S, H) and the end, in the precision of its weights.
 
-    Autocast would hand cuDNN float16 whichever type was asked for (ATen/cudnn/AutocastRNN.cpp), and without a
-    scaled loss small gradients vanish in float16.
+    Autocast is left at the door: it would hand cuDNN float16 whichever type was asked for (ATen/cudnn/AutocastRNN.cpp),
+    where small gradients vanish without a scaled loss, and oneDNN has no LSTM in bfloat16 for processors without
+    such units.
     """
-    states, end = layer(x, start) if x.device.type != "cuda" else in_its_precision(layer, x, start)
-    return states, end
-
-
-def in_its_precision(layer: nn.Module, x: Float[Tensor, "B S D"], start: Start | None = None) -> tuple[Tensor, Start]:
-    """`layer(x, start)` with inputs of the type of its weights, whatever autocast says."""
     kind = next(layer.parameters()).dtype
     if isinstance(start, tuple):
         start = tuple(part.to(kind) for part in start)
