@@ -58,6 +58,7 @@ def run(
     tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
     seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...; 0 keeps the suite's.", min=0)] = 0,
     seed: Annotated[int | None, typer.Option(help="Only this seed.", min=0)] = None,
+    variant: Annotated[str, typer.Option(help="Only this variant of the suite, where it has several.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE. Rows are added to it.")] = "",
@@ -99,6 +100,7 @@ def run(
         raise UsageError(f"--seed {seed} --seeds {seeds}: expected one of the two")
     over = [seed] if seed is not None else list(range(seeds)) or None
     trials = suites.reshaped(trials, _words(models), _words(tasks), over)
+    trials = _of_variant(trials, variant)
     trials = suites.fed(trials, _own_data(data or [], trials))
     for text in [*([f"precision={precision}"] if precision else []), *(setting or [])]:
         trials = _with(trials, text)
@@ -112,6 +114,16 @@ def run(
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     if failed:
         raise typer.Exit(1)
+
+
+def _of_variant(trials: list[Trial], variant: str) -> list[Trial]:
+    """Those of one variant. Raises UsageError where the suite has none of that name."""
+    known = list(dict.fromkeys(trial.variant for trial in trials if trial.variant))
+    if variant and variant not in known:
+        raise UsageError(
+            f"--variant {variant!r}: expected {_listed(map(repr, known)) or 'none: the suite has one form'}"
+        )
+    return [trial for trial in trials if trial.variant == variant] if variant else trials
 
 
 def _words(text: str) -> list[str] | None:
@@ -230,14 +242,17 @@ def _writable(folder: Path) -> None:
 def list_(as_json: AsJson = False) -> None:
     """Shows the suites, models and tasks there are, each in a line."""
     here = Path(__file__).parents[1]
-    known = {"suites": suites.names(), "models": _described(here / "models"), "tasks": _described(here / "tasks")}
+    drawn = {f"synthetic.{name}": line for name, line in _described(here / "tasks" / "synthetic").items()}
+    tasks = _described(here / "tasks") | drawn
+    known = {"suites": suites.names(), "models": _described(here / "models"), "tasks": tasks}
     if as_json:
         print(json.dumps(known, indent=2, ensure_ascii=False))
         return
     for kind, entries in known.items():
         print(f"{kind}:")
+        width = max(map(len, entries), default=0)
         for name, line in entries.items():
-            print(f"  {name:12} {line}")
+            print(f"  {name:{width}} {line}")
 
 
 def _described(folder: Path) -> dict[str, str]:

@@ -40,7 +40,7 @@ APART = {
 def parts(trial: Trial, checksum: str, device: str, rule: str | None, threads: int) -> dict[str, str]:
     """Part by part what determines a trial's numbers; `rule` is None for floors, which no device or thread changes."""
     asked: dict[str, Any] = dataclasses.asdict(trial)
-    for name in ("data", "suite"):  # the data's checksum counts, not where they lie nor who asked
+    for name in ("data", "suite", "variant"):  # the data's checksum counts, not where they lie nor who asked
         asked.pop(name)
     own = {name: asked.pop(name) for name in ("model", "task")}
     made = {name: json.dumps(value, sort_keys=True, default=str) for name, value in asked.items()}
@@ -86,8 +86,9 @@ def _source(package: str, contestant: str) -> Path:
     """The file of a contestant, by the name, dotted module or path that a trial gives."""
     if contestant.endswith(".py"):
         return Path(contestant).resolve()
-    if "." not in contestant:
-        return ROOT / package / f"{contestant}.py"
+    ours = ROOT.joinpath(package, *contestant.split(".")).with_suffix(".py")
+    if "." not in contestant or ours.is_file():
+        return ours
     import importlib.util
 
     found = importlib.util.find_spec(contestant)

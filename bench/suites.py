@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,16 @@ def gpu() -> list[Trial]:
     return timed_scaling("gpu", FAMILIES, ("tokens",))
 
 
+def long_quick() -> list[Trial]:
+    """Memory, extrapolation, gradients, lengths and data at lengths of about 50; one seed, 10 minutes on two cores."""
+    return variants("long-quick", None, None, None)
+
+
+def long() -> list[Trial]:
+    """Memory, extrapolation, gradients, quality by length, data: three to five seeds; overnight on two cores."""
+    return variants("long", None, None, None)
+
+
 def timed_speed(models: Iterable[str], tasks: Iterable[str]) -> list[Trial]:
     """Models of the sizes that the quick suite gives them: throughput on real tasks, parallelism on random tokens."""
     models = list(models)
@@ -71,28 +81,68 @@ def timed_scaling(suite: str, models: Iterable[str], tasks: Iterable[str]) -> li
     A variant holds "probe" and its settings, "batch", "precision", "compile", and settings of models by name.
     """
     return [
-        _variant(suite, task, model, variant)
-        for variant in settings(suite).get("variants", {}).values()
+        _variant(suite, name, task, model, 0, variant, variant.get("task", {}) if task == "tokens" else {})
+        for name, variant in settings(suite).get("variants", {}).items()
         for task in tasks
         for model in models
         if model in variant["models"] or (variant.get("others") and model not in FAMILIES)
     ]
 
 
-def _variant(suite: str, task: str, model: str, variant: dict[str, Any]) -> Trial:
+def variants(
+    suite: str, models: Sequence[str] | None, tasks: Sequence[str] | None, seeds: Sequence[int] | None
+) -> list[Trial]:
+    """Every variant of the suite's settings, each on the task it names, over its own models and seeds or over these.
+
+    "models" of a variant: what differs from those of "sizes" that it names, by model. A model nobody named is a
+    contestant wherever "others" says so, and a task that no variant names takes the place of its own kind's.
+    """
+    written = settings(suite)
+    return [
+        _variant(
+            suite,
+            name,
+            variant["on"],
+            model,
+            seed,
+            {"learning_of": written["learning_of"]} | variant | {"models": sizes},
+            variant.get("task", {}),
+        )
+        for name, variant in written["variants"].items()
+        if tasks is None or variant["on"] in tasks
+        for sizes in [_sizes(written["sizes"], variant)]
+        for seed in (variant["seeds"] if seeds is None else seeds)
+        for model in (sizes if models is None else models)
+        if model in sizes or (variant.get("others") and model not in FAMILIES)
+    ]
+
+
+def _sizes(sizes: dict[str, dict[str, Any]], variant: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by model: those of the size, and what the variant says beside them."""
+    own: dict[str, dict[str, Any]] = variant["models"]
+    every = variant.get("each", {})
+    return {model: sizes[variant["size"]].get(model, {}) | every | said for model, said in own.items()}
+
+
+def _variant(
+    suite: str, name: str, task: str, model: str, seed: int, variant: dict[str, Any], task_settings: dict[str, Any]
+) -> Trial:
     return Trial(
         model=model,
         task=task,
-        seed=0,
+        seed=seed,
         suite=suite,
-        budget=Budget(updates=1),
+        budget=Budget(updates=variant.get("updates", 1)),
         probe=variant["probe"],
         model_settings=variant["models"].get(model, {}),
-        task_settings=variant.get("task", {}) if task == "tokens" else {},
+        learning=variant.get("learning_of", {}).get(model, variant.get("learning", {})),
+        task_settings=task_settings,
         batch=variant.get("batch", 64),
+        points=variant.get("points", 4),
         precision=variant.get("precision", "auto"),
         compile=variant.get("compile", False),
         probe_settings=variant.get("settings", {}),
+        variant=name,
     )
 
 
@@ -147,7 +197,7 @@ def _suites() -> dict[str, Callable[[], list[Trial]]]:
     """Public functions of this file that take nothing and return trials."""
     here = vars(sys.modules[__name__])
     return {
-        name: value
+        name.replace("_", "-"): value
         for name, value in here.items()
         if callable(value) and getattr(value, "__annotations__", {}) == {"return": "list[Trial]"}
     }
@@ -170,6 +220,8 @@ def reshaped(
         return timed_speed(_once(models or own), _once(tasks or on))
     if suite in ("scaling", "gpu"):
         return timed_scaling(suite, _once(models or own), _once(tasks or on))
+    if suite in ("long", "long-quick"):
+        return variants(suite, models and _once(models), tasks and _once(tasks), seeds)
     return grid(suite, _once(models or own), _once(tasks or on), over if seeds is None else seeds)
 
 

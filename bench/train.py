@@ -66,15 +66,17 @@ def train(
     device: torch.device,
     points: int = 4,
     watch: Watch | None = None,
+    enough: float | None = None,
 ) -> tuple[Model, Training]:
     """Trains what `make(updates)` returns and leaves the state that did best on validation in it.
 
-    Goes on from the newest checkpoint that `watch` has. Raises DivergedError, OutOfMemoryError, Stopped.
+    Ends early where validation reaches `enough`. Goes on from the newest checkpoint that `watch` has.
+    Raises DivergedError, OutOfMemoryError, Stopped.
     """
     watch = watch or Watch()
     saved = watch.saved()
     updates = saved.numbers["planned"] if saved else planned(make, task, budget, batch, seed, device)
-    course = Course(*make(updates), task, updates, device, points)
+    course = Course(*make(updates), task, updates, device, points, enough)
     if saved:
         course.restore(saved)
     course.run(endless(task, batch, seed, course.training.updates), watch)
@@ -85,8 +87,18 @@ def train(
 class Course:
     """A training under way."""
 
-    def __init__(self, model: Model, rule: Rule, task: Task, updates: int, device: torch.device, points: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rule: Rule,
+        task: Task,
+        updates: int,
+        device: torch.device,
+        points: int,
+        enough: float | None = None,
+    ) -> None:
         self.model, self.rule, self.task, self.updates, self.device = model, rule, task, updates, device
+        self.enough = math.inf if enough is None else enough
         self.marks = {round(updates * (point + 1) / points) for point in range(points)} | {updates}
         self.opening = max(1, updates // 20)  # updates whose mean loss is where training started
         self.training = Training()
@@ -100,7 +112,7 @@ class Course:
             if self._due():
                 watch.save(self.snapshot, self.training.updates)  # so that a stop may fall into the evaluation
                 self._evaluate(watch)
-            if self.training.updates == self.updates:
+            if self.training.updates == self.updates or (self.training.best_score or -math.inf) >= self.enough:
                 break
             watch.between(self.snapshot, self.training.updates)
             self._learn(stream)
@@ -233,7 +245,7 @@ def planned(
         assert budget.seconds is not None
         updates = affordable(make, task, budget.seconds, batch, seed, device)
     passes = make(1)[1].passes
-    return max(1, updates if passes is None else min(updates, passes * per_pass))
+    return max(1, updates if passes is None or task.fresh else min(updates, passes * per_pass))
 
 
 def affordable(
@@ -286,7 +298,9 @@ def answers(
     for batch in task.batches(split, size):
         start = time.perf_counter()
         with room(batch):
-            answer = model.generate(batch.source.to(device), batch.source_length, beam=beam).cpu()
+            answer = model.generate(
+                batch.source.to(device), batch.source_length, beam=beam, room=task.spec.max_target, given=batch.given
+            ).cpu()
         seconds += time.perf_counter() - start
         written += int((answer != PAD).sum())
         for item, tokens in zip(batch.item.tolist(), answer.tolist(), strict=True):

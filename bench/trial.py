@@ -50,6 +50,7 @@ class Trial:
     precision: str = "auto"
     data: str | None = None  # folder of one's own data
     compile: bool = False  # by torch.compile, as far as it takes the model
+    variant: str = ""  # which of its suite's variants
     probe_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -61,11 +62,14 @@ class Trial:
         """The trial in a word or four."""
         if self.timed:
             return f"{self.probe} of {self.model} on {self.task}"
+        if self.probe not in ("quality", "floor"):
+            return f"{self.probe} of {self.model} on {self.task}, seed {self.seed}"
         return f"{self.model} on {self.task}" + (f", seed {self.seed}" if self.probe != "floor" else "")
 
     def command(self, device: torch.device | None = None) -> str:
         """The command line that repeats this trial alone, with as many threads as now if it runs on a device."""
         words = ["seqbench", "run", self.suite, "--models", self.model, "--tasks", self.task]
+        words += ["--variant", self.variant] if self.variant else []
         words += ["--seed", str(self.seed)]
         if device is not None:
             import torch

@@ -112,8 +112,11 @@ class Model(nn.Module, ABC):
         beam: int = 1,
         length_penalty: float = 1.0,
         room: int | None = None,
+        given: Int[Tensor, "B T"] | None = None,
     ) -> Tensor:
         """Answers (B, T) closed by EOS and padded, or numbers (B, 1) float32.
+
+        Where `given` holds a token, that one is written whatever the model would have said.
 
         `beam` = 1 is greedy; above, beam search with scores divided by length ** `length_penalty`
         (Wu et al., 2016, with their constant 5 left out). `room` limits T; by default the spec does.
@@ -123,26 +126,29 @@ class Model(nn.Module, ABC):
         if self.spec.target == "number":
             feature, _ = self.step(_first(len(source_length), source.device), state)
             return self.logits(feature)
+        told = _columns(given, room, source.device)
         return (
-            self._greedy(state, len(source_length), room, source.device)
+            self._greedy(state, len(source_length), told, source.device)
             if beam == 1
-            else self._beams(state, len(source_length), room, source.device, beam, length_penalty)
+            else self._beams(state, len(source_length), told, source.device, beam, length_penalty)
         )
 
-    def _greedy(self, state: State, size: int, room: int, device: torch.device) -> Tensor:
+    def _greedy(self, state: State, size: int, told: list[Tensor | None], device: torch.device) -> Tensor:
         token = _first(size, device)
         done = torch.zeros(size, dtype=torch.bool, device=device)
         written = []
-        for position in range(room):
+        for position, fixed in enumerate(told):
             feature, state = self.step(token, state)
-            token = self.logits(feature).argmax(-1).masked_fill(done, PAD)
+            token = _unless(fixed, self.logits(feature).argmax(-1)).masked_fill(done, PAD)
             written.append(token)
             done = done | (token == EOS)
             if _worth_asking(position, device) and bool(done.all()):
                 break
         return torch.stack(written, 1)
 
-    def _beams(self, state: State, size: int, room: int, device: torch.device, beam: int, penalty: float) -> Tensor:
+    def _beams(
+        self, state: State, size: int, told: list[Tensor | None], device: torch.device, beam: int, penalty: float
+    ) -> Tensor:
         rows = torch.arange(size, device=device)
         state = state.select(rows.repeat_interleave(beam))
         first_of = rows[:, None] * beam  # (B, 1) the first beam of each sentence
@@ -152,9 +158,10 @@ class Model(nn.Module, ABC):
         length = torch.zeros(size, beam, dtype=torch.int64, device=device)
         done = torch.zeros(size, beam, dtype=torch.bool, device=device)
         written = torch.empty(size, beam, 0, dtype=torch.int64, device=device)
-        for position in range(room):
+        for position, fixed in enumerate(told):
             feature, state = self.step(token, state)
             more = self.logits(feature).float().log_softmax(-1).view(size, beam, -1)  # (B, K, V)
+            more = _only(fixed, more)
             only_pad = torch.full_like(more[:, :1], float("-inf")).index_fill(
                 -1, torch.tensor([PAD], device=device), 0.0
             )
@@ -188,11 +195,39 @@ class Model(nn.Module, ABC):
         """
         return 0
 
+    def path(self, source: int, place: int) -> int:
+        """Fewest recurrent steps and attentions between source element `place` (from 0) and the first features.
+
+        Layers that work on one position alone do not count; 0 where a model does not state it.
+        """
+        return 0
+
     def parameter_counts(self) -> dict[str, int]:
         """Numbers in the model: those that training changes, and all, fixed random matrices included."""
         trained = sum(p.numel() for p in self.parameters() if p.requires_grad)
         fixed = sum(p.numel() for p in self.parameters() if not p.requires_grad)
         return {"trained": trained, "total": trained + fixed}
+
+
+def _columns(given: Tensor | None, room: int, device: torch.device) -> list[Tensor | None]:
+    """What is given at each of `room` positions: (B,) tokens, PAD where nothing is, or None for nobody."""
+    columns = [] if given is None else list(given[:, :room].to(device).unbind(1))
+    return [*columns, *[None] * (room - len(columns))]
+
+
+def _unless(fixed: Tensor | None, token: Tensor) -> Tensor:
+    """What is given, and `token` where nothing is."""
+    return token if fixed is None else torch.where(fixed == PAD, token, fixed)
+
+
+def _only(fixed: Tensor | None, scores: Float[Tensor, "B K V"]) -> Tensor:
+    """Logarithms of probabilities; what is given is certain, and nothing else can be."""
+    if fixed is None:
+        return scores
+    certain = torch.full_like(scores, float("-inf")).scatter(
+        -1, fixed[:, None, None].expand(-1, scores.shape[1], 1), 0.0
+    )
+    return torch.where((fixed == PAD)[:, None, None], scores, certain)
 
 
 def _first(size: int, device: torch.device) -> Tensor:

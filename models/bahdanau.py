@@ -118,6 +118,10 @@ class Bahdanau(Model):
         """layers x source states, then query, energies and average a target token; start, layer before head, head."""
         return self.door.chain + self.encoder.chain(source) + 3 * target + 3
 
+    def path(self, source: int, place: int) -> int:
+        """One step of the encoder, one attention: what was gathered goes into the features as it is."""
+        return 2
+
     def _gates(self, y: Tensor) -> Tensor:
         """What tokens add to reset, update and candidate (..., 3H)."""
         with scope.part("recurrence"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -48,6 +48,7 @@ class EchoState(Model):
         connectivity: Share = 0.1  # share of recurrent weights that are not zero
         input_connectivity: Share = 0.1
         washout: States = 0  # first states that are left out of the mean where the answer is a label
+        pool: Literal["mean", "last"] = "mean"  # of which states a label is told: all after the washout, or one
         bidirectional: bool = True
 
         def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class EchoState(Model):
         self.writer = None
         if spec.max_target > 1:
             self.writer = Reservoir(c.writer, target_vocabulary(spec), c.writer_leak, c, context=read)
+        self.embedded = nn.Identity()  # where a hook sees x_t, what each element drives a reader with
         self.requires_grad_(False)
         self.head = nn.Linear(read + (c.writer if self.writer else 0), spec.target_size)
 
@@ -82,17 +84,27 @@ class EchoState(Model):
         if self.filters is not None:
             source = self.filters(source)
         turned = turn(source_length, source.shape[1], source.device)
-        back = source.gather(1, turned[..., 0] if source.dim() == 2 else turned.expand_as(source))
         inside = within(source_length, source.shape[1], source.device)
+        mean = self.writer is None and self.config.pool == "mean"
         read = []
         for place, reader in enumerate(self.readers):
-            states = reader(back if self.config.bidirectional and place % 2 else source)
-            read.append(self._mean(states, inside) if self.writer is None else last(states, source_length))
+            assert isinstance(reader, Reservoir)
+            states = self._states(reader, source, turned if self.config.bidirectional and place % 2 else None)
+            read.append(self._mean(states, inside) if mean else last(states, source_length))
         vector = torch.cat(read, -1)  # (B, units x reservoirs)
         if self.writer is None:
             return State({"read": vector}, {})
         start = vector.new_zeros(len(vector), self.config.writer)
         return State({"read": vector, "drive": self.writer.context(vector)}, {"state": start})
+
+    def _states(self, reader: Reservoir, source: Tensor, turned: Tensor | None) -> Tensor:
+        """States of a reader, which reads backwards if `turned`."""
+        if torch.is_grad_enabled():  # somebody asks how the end depends on what was read
+            drive = self.embedded(reader.drive(source))
+            return reader.driven(drive if turned is None else drive.gather(1, turned.expand_as(drive)))
+        if turned is not None:
+            source = source.gather(1, turned[..., 0] if source.dim() == 2 else turned.expand_as(source))
+        return reader(source)
 
     def _mean(self, states: Tensor, inside: Tensor) -> Tensor:
         late = torch.arange(states.shape[1], device=states.device) >= self.config.washout
@@ -128,6 +140,13 @@ class EchoState(Model):
             recurrence += linked(self.writer.mix, 1) + linked(self.writer.recurrent, target)
         filters = self.filters.flops(source) if self.filters is not None else 0.0
         return {"embedding": filters + entry, "recurrence": recurrence, "head": cost.matrices(self.head, target)}
+
+    def path(self, source: int, place: int) -> int:
+        """To the end of the way that is shorter, and one tick of the writer; where all states are pooled, to any."""
+        if self.writer is None and self.config.pool == "mean":
+            return 1
+        way = min(source - place, place + 1) if self.config.bidirectional else source - place
+        return way if self.writer is None else way + 1
 
     def chain(self, source: int, target: int) -> int:
         """A state an element; vectors first pass filters and entry, the first state beside them. What was read enters
@@ -193,8 +212,10 @@ class Reservoir(nn.Module):
         if links is not None and not learnt:
             return self._sparsely(source, constant, links)
         drive = self.drive(source)
-        if constant is not None:
-            drive = drive + constant[:, None]
+        return self.driven(drive if constant is None else drive + constant[:, None])
+
+    def driven(self, drive: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
+        """States under these inputs, from rest, by dense products, which gradients pass."""
         state, states = torch.zeros_like(drive[:, 0]), []
         with scope.part("recurrence"):
             for now in drive.unbind(1):

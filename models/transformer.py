@@ -109,6 +109,10 @@ class Transformer(Model):
             "head": cost.matrices(self.head, target),
         }
 
+    def path(self, source: int, place: int) -> int:
+        """One attention across."""
+        return 1
+
     def chain(self, source: int, target: int) -> int:
         """Whatever the lengths: 6 a layer of the encoder, 10 of the decoder (its first waits after 4), keys, head."""
         return self.door.chain + 6 * self.config.layers + 10 * self.config.decoder_layers - 3

@@ -84,11 +84,18 @@ class Batch(NamedTuple):
     target: Int[Tensor, "B T"] | Float[Tensor, "B 1"]  # closed by EOS unless a label
     target_length: Int[Tensor, " B"]  # int64, on the CPU
     item: Int[Tensor, " B"]  # which items of the split these are, on the CPU
+    given: Int[Tensor, "B T"] | None = None  # tokens of the target that are told, PAD where one has to be found
+
+    @property
+    def wanted(self) -> Tensor:
+        """The target with PAD in place of what was given: what is learned and scored."""
+        return self.target if self.given is None else self.target.masked_fill(self.given != PAD, PAD)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with its source and target on `device`; lengths stay on the CPU."""
-        source = self.source.to(device, non_blocking=True)
-        return self._replace(source=source, target=self.target.to(device, non_blocking=True))
+        source, target = self.source.to(device, non_blocking=True), self.target.to(device, non_blocking=True)
+        given = None if self.given is None else self.given.to(device, non_blocking=True)
+        return self._replace(source=source, target=target, given=given)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +119,7 @@ class Items:
     sources: Sequence[np.ndarray]  # (S,) integers, or (S, F) float32
     targets: Sequence[np.ndarray]  # (T,) integers, or (1,) float32
     source_lengths: Sequence[int]  # known without computing the source: bucketing reads them all
+    given: Sequence[np.ndarray] | None = None  # (T,) tokens of each target that are told, PAD for the others
 
     def __len__(self) -> int:
         return len(self.source_lengths)
@@ -137,6 +145,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     main: ClassVar[str]  # name of the main metric
+    fresh: ClassVar[bool] = False  # whether no training example ever comes twice
 
     @dataclasses.dataclass(frozen=True)
     class Config(Settings):
@@ -179,6 +188,17 @@ class Task(ABC):
 
         Nothing is taken out: whose data they are decides. {} where the task itself keeps its splits apart.
         """
+        return {}
+
+    def at_length(self, words: int) -> Task | None:
+        """The same task with a test whose sources are about so many words long; None where there is no such thing.
+
+        A model of this task's specification answers it as it is, with `spec.max_target` for room.
+        """
+        return None
+
+    def by_words(self, edges: Sequence[int]) -> dict[str, Task]:
+        """The test in parts by words of the source, "1 to 5" and so on up to the last edge; {} where it has no words."""
         return {}
 
     def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:
@@ -229,7 +249,9 @@ def collate(items: Items, rows: Sequence[int] | np.ndarray, spec: Spec) -> Batch
     """Pads the items `rows` into one batch."""
     source, source_length = pad([items.sources[int(i)] for i in rows])
     target, target_length = pad([items.targets[int(i)] for i in rows])
-    return Batch(source, source_length, target, target_length, torch.as_tensor(np.asarray(rows, dtype=np.int64)))
+    given = None if items.given is None else pad([items.given[int(i)] for i in rows])[0]
+    item = torch.as_tensor(np.asarray(rows, dtype=np.int64))
+    return Batch(source, source_length, target, target_length, item, given)
 
 
 def pad(sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
@@ -244,8 +266,9 @@ def pad(sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 
 def names() -> list[str]:
-    """Every task in this folder, by file name, without importing any."""
-    return listed(Path(__file__).parent)
+    """Every task in this folder, by file name, and those that are drawn, as synthetic.NAME; none is imported."""
+    here = Path(__file__).parent
+    return [*listed(here), *(f"synthetic.{name}" for name in listed(here / "synthetic"))]
 
 
 def load(name: str) -> type[Task]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
@@ -40,6 +42,7 @@ class Parallel(Task):
         joint: bool = True  # one vocabulary for both languages
         lower: bool = False  # everything in lower case, references too
         longest: Longest = 60  # tokens; longer pairs are left out of training, longer sources cut elsewhere
+        joined: Annotated[int, Range(0, 1000)] = 0  # words up to which training pairs are joined as well; 0: none are
 
     texts: dict[Split, Pairs]
 
@@ -49,6 +52,8 @@ class Parallel(Task):
         self.texts = {split: _lowered(pairs) if config.lower else pairs for split, pairs in texts.items()}
         self.checksum = digest(*(text for split in SPLITS for side in self.texts[split] for text in side), config)
         self.source_text, self.target_text = self._vocabularies(*self.texts["train"])
+        if config.joined:
+            self.texts["train"] = _and_joined(self.texts["train"], config.joined)
         self.cut = dict.fromkeys(SPLITS, 0)  # sources cut to Config.longest tokens
         self._items = {split: self._tokens(split) for split in SPLITS}
         self.left_out = len(self.texts["train"][0]) - len(self._items["train"])  # training pairs that are too long
@@ -71,11 +76,7 @@ class Parallel(Task):
 
     def _tokens(self, split: Split) -> Items:
         """Training keeps its texts and its items in step: what is too long leaves both."""
-        by_word = self.config.tokenizer == "bpe"
-        sources = _encoded(self.source_text, self.texts[split][0], by_word)
-        targets = [
-            np.append(target, np.int32(EOS)) for target in _encoded(self.target_text, self.texts[split][1], by_word)
-        ]
+        sources, targets = self._encode(split, self.texts)
         if split == "train":
             longest = self.config.longest
             kept = [i for i, (s, t) in enumerate(zip(sources, targets, strict=True)) if max(len(s), len(t)) <= longest]
@@ -85,9 +86,39 @@ class Parallel(Task):
         sources = [source[: self.config.longest] for source in sources]
         return Items(sources, targets, [len(source) for source in sources])
 
+    def _encode(self, split: Split, texts: dict[Split, Pairs]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Sources and targets of a split as tokens, targets with their EOS."""
+        by_word = self.config.tokenizer == "bpe"
+        targets = _encoded(self.target_text, texts[split][1], by_word)
+        return _encoded(self.source_text, texts[split][0], by_word), [np.append(t, np.int32(EOS)) for t in targets]
+
     def items(self, split: Split) -> Items:
         """All items of a split, in the order of the corpus."""
         return self._items[split]
+
+    def at_length(self, words: int) -> Task | None:
+        """Sentences of the test joined in their order, each time until the source has at least `words` words."""
+        return self._asking(joined(self.texts["test"], [words]))
+
+    def by_words(self, edges: Sequence[int]) -> dict[str, Task]:
+        """Parts of the test by words of the source; those without an item are left out."""
+        lengths = np.array([len(text.split()) for text in self.texts["test"][0]])
+        parts: dict[str, Task] = {}
+        for low, high in pairwise((0, *edges)):
+            rows = np.flatnonzero((lengths > low) & (lengths <= high))
+            if len(rows):
+                parts[f"{low + 1} to {high}"] = self._asking(_picked(self.texts["test"], rows.tolist()))
+        return parts
+
+    def _asking(self, test: Pairs) -> Parallel:
+        """This task with another test, in the same tokens; nothing of it is cut."""
+        other = copy.copy(self)
+        other.texts = self.texts | {"test": test}
+        sources, targets = self._encode("test", other.texts)
+        other._items = self._items | {"test": Items(sources, targets, [len(source) for source in sources])}
+        room = max(self.spec.max_target, max(len(target) for target in targets) + MARGIN)
+        other.spec = dataclasses.replace(self.spec, max_target=room)
+        return other
 
     def sentences(self, split: Split) -> Pairs:
         """The raw texts behind `items`, item by item."""
@@ -168,3 +199,34 @@ def _encoded(text: Text, sentences: list[str], by_word: bool) -> list[np.ndarray
 
 def _lowered(pairs: Pairs) -> Pairs:
     return [text.lower() for text in pairs[0]], [text.lower() for text in pairs[1]]
+
+
+def joined(pairs: Pairs, words: Sequence[int]) -> Pairs:
+    """Neighbours joined by a space until the source has at least so many words, taking the numbers in turn.
+
+    What is left over at the end and is too short is dropped, unless it is all there is.
+    """
+    sources, targets = list[str](), list[str]()
+    held: tuple[list[str], list[str]] = ([], [])
+    for source, target in zip(*pairs, strict=True):
+        held[0].append(source)
+        held[1].append(target)
+        if sum(len(text.split()) for text in held[0]) >= words[len(sources) % len(words)]:
+            sources.append(" ".join(held[0]))
+            targets.append(" ".join(held[1]))
+            held = ([], [])
+    if not sources:
+        sources, targets = [" ".join(held[0])], [" ".join(held[1])]
+    return sources, targets
+
+
+def _and_joined(pairs: Pairs, longest: int) -> Pairs:
+    """All pairs, and after them all again, in an order of their own, joined to lengths that go up to `longest` words."""
+    order = np.random.default_rng(longest).permutation(len(pairs[0])).tolist()
+    lengths = np.linspace(1, longest, 16).round().astype(int).tolist()
+    more = joined(_picked(pairs, order), lengths)
+    return [*pairs[0], *more[0]], [*pairs[1], *more[1]]
+
+
+def _picked(pairs: Pairs, rows: Sequence[int]) -> Pairs:
+    return [pairs[0][row] for row in rows], [pairs[1][row] for row in rows]

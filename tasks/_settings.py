@@ -57,6 +57,10 @@ class Settings:
 def _check(name: str, value: Any, hint: Any) -> None:
     """Raises ValueError where `value` lies outside a range of `hint`, is none of its choices, or holds nothing."""
     kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    if get_origin(kind) in (Union, types.UnionType):
+        if value is not None:
+            _check(name, value, get_args(kind)[0])
+        return
     for mark in marks:
         if isinstance(mark, Range) and value not in mark:
             raise ValueError(f"{name}={_short(value)} lies outside {mark}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +51,7 @@ class Sentiment(Task):
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         self.config = config or self.Config()
+        self._ours = data is None
         if data is None:
             if self.config.test not in TESTS:
                 raise BadInput(f"sentiment: unknown test={self.config.test!r}; known: {', '.join(TESTS)}")
@@ -92,6 +95,32 @@ class Sentiment(Task):
         """Texts of validation and of test that stand, normalised, in an earlier split."""
         return in_earlier_splits({split: list(map(same, self._texts[split][0])) for split in SPLITS})
 
+    def at_length(self, words: int) -> Task | None:
+        """Whole product reviews, cut to `words` words; of one's own data whole texts of the test, cut so."""
+        texts, labels = documents() if self._ours else self._texts["test"]
+        known = [(text, label) for text, label in zip(texts, labels, strict=True) if label in self.labels]
+        cut = [" ".join(text.split()[:words]) for text, _ in known]
+        return self._asking((cut, [label for _, label in known]))
+
+    def by_words(self, edges: Sequence[int]) -> dict[str, Task]:
+        """Parts of the test by words; those without an item are left out."""
+        texts, labels = self._texts["test"]
+        parts: dict[str, Task] = {}
+        for low, high in pairwise((0, *edges)):
+            rows = [row for row, text in enumerate(texts) if low < len(text.split()) <= high]
+            if rows:
+                parts[f"{low + 1} to {high}"] = self._asking(([texts[r] for r in rows], [labels[r] for r in rows]))
+        return parts
+
+    def _asking(self, test: Pairs) -> Sentiment:
+        """This task with another test, in the same tokens; nothing of it is cut."""
+        other = copy.copy(self)
+        other._texts = self._texts | {"test": test}
+        sources = self.text.encode_all(test[0], eos=False)
+        targets = [np.array([len(SPECIALS) + self.labels.index(label)], dtype=np.int32) for label in test[1]]
+        other._items = self._items | {"test": Items(sources, targets, [len(source) for source in sources])}
+        return other
+
     def score(self, answers: Sequence[Sequence[int]], split: Split) -> Scores:
         """Accuracy and macro F1; an answer that is no label is wrong."""
         given = [(until_eos(answer) or [-1])[0] for answer in answers]
@@ -133,6 +162,21 @@ def _vendored(test: str) -> dict[Split, Pairs]:
             texts[split][0].append(text)  # type: ignore[index]
             texts[split][1].append("positive" if float(rating) > 0 else "negative")  # type: ignore[index]
     return texts
+
+
+def documents() -> Pairs:
+    """Whole product reviews, their sentences in order, with the label of their mean rating where that is clear."""
+    found: dict[str, list[tuple[int, float, str]]] = {}
+    for _, name, rating, text in rows("sentiment/amazon.tsv.xz")[1:]:
+        document, _, place = name.partition("_")
+        found.setdefault(document, []).append((int(place), float(rating), text))
+    texts, labels = list[str](), list[str]()
+    for sentences in found.values():
+        mean = sum(rating for _, rating, _ in sentences) / len(sentences)
+        if abs(mean) >= CLEAR:
+            texts.append(" ".join(text for _, _, text in sorted(sentences)))
+            labels.append("positive" if mean > 0 else "negative")
+    return texts, labels
 
 
 TASK = Sentiment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from typing import Annotated, Any, Literal
 
@@ -191,6 +192,7 @@ def test_a_configuration_made_by_hand_keeps_the_same_ranges(name, setting, value
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_number_among_our_settings_has_a_range(name):
     for setting, hint in typing.get_type_hints(CONFIGS[name], include_extras=True).items():
+        hint = typing.get_args(hint)[0] if typing.get_origin(hint) is types.UnionType else hint
         one = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
         if typing.get_origin(one) is not Literal and one not in (bool, str):
             assert any(isinstance(mark, Range) for mark in typing.get_args(one)[1:]), setting
@@ -218,6 +220,12 @@ def test_the_defaults_written_out_are_the_defaults(name):
 @pytest.mark.parametrize("suite", sorted(path.stem for path in bench.suites.SETTINGS.glob("*.json")))
 def test_what_the_suites_set_is_in_range(suite):
     checked = 0
+    if "sizes" in bench.suites.settings(suite):  # a suite of variants on tasks of their own: as it would be run
+        for trial in bench.suites.load(suite):
+            configured(CONFIGS[trial.task], trial.task_settings, f"task {trial.task}")
+            configured(CONFIGS[trial.model], trial.model_settings, f"model {trial.model}")
+            configured(CONFIGS[models.load(trial.model).learning], trial.learning, f"model {trial.model}")
+        return
     for task, by_model in bench.suites.settings(suite).items():
         if task == "variants":
             for variant in by_model.values():

@@ -43,6 +43,7 @@ class Gradient(Rule):
         betas = (config.momentum, config.memory)
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=betas, fused=True)
         self.trained = matrices + others
+        self.norm = torch.zeros(())  # of the whole gradient at the last update, before it was clipped
 
     def compile(self) -> None:
         """Model and loss as one; torch's fused recurrent layers stay as they are."""
@@ -62,7 +63,7 @@ class Gradient(Rule):
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         with scope.part("optimiser"):
-            nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
+            self.norm = nn.utils.clip_grad_norm_(self.trained, self.config.clip, foreach=True)
             self.optimiser.step()
         self.done += 1
         return loss.detach()
@@ -98,7 +99,7 @@ class Taught(nn.Module):
             logits = self.model.head(features)
             if batch.target.is_floating_point():
                 return functional.mse_loss(logits[:, 0], batch.target)
-            flat, target = logits.flatten(0, 1), batch.target.flatten()
+            flat, target = logits.flatten(0, 1), batch.wanted.flatten()
             return functional.cross_entropy(flat, target, ignore_index=PAD, label_smoothing=self.smoothing)
 
 

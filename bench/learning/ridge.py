@@ -63,7 +63,7 @@ class Ridge(Rule):
         if batch.target.is_floating_point():
             self._add(features, batch.target.to(torch.float64).T @ features.to(torch.float64), batch.target.sum(0))
             return
-        target = batch.target.flatten()
+        target = batch.wanted.flatten()
         if bool((target == PAD).any()):
             features, target = features[target != PAD], target[target != PAD]
         by_token = features.new_zeros(self.products.shape).index_add_(0, target, features)

@@ -46,6 +46,7 @@ class Door(nn.Module):
         self.target = self.source if shared else Embedding(target_vocabulary(spec), width)
         self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
+        self.embedded = nn.Identity()  # where a hook sees x_t, the embedded source at every position
 
     def read(self, source: Tensor) -> Float[Tensor, "B S D"]:
         """Features of a source of tokens (B, S) or vectors (B, S, F)."""
@@ -53,7 +54,9 @@ class Door(nn.Module):
             lost = torch.rand(source.shape, device=source.device) < self.word_dropout
             source = source.masked_fill(lost & (source >= len(SPECIALS)), UNK)
         x = self.source(source)
-        return self.dropout(x if self.places is None else x + self.places(x.shape[1]))
+        x = self.dropout(x if self.places is None else x + self.places(x.shape[1]))
+        embedded: Tensor = self.embedded(x)
+        return embedded
 
     def write(self, token: Int[Tensor, "*N"]) -> Float[Tensor, "*N D"]:
         """Features of target tokens that a decoder reads."""

@@ -6,7 +6,7 @@ The recurrent cell is all in which the vanilla RNN and the LSTM differ, and so a
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +16,7 @@ from models import Model, Source, State, teacher_inputs
 from models.layers import cost, scope
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door
-from models.layers.recurrent import Cell, Recurrent, fused, highest, initialised
+from models.layers.recurrent import Cell, Drawn, Recurrent, fused, highest, initialised
 from tasks import Batch, Chance, Depth, Range, Size, Spec
 
 Gain = Annotated[float, Range(0, 10, "(]")]
@@ -39,25 +39,36 @@ class EncoderDecoder(Model):
         dropout: Chance = 0.2
         word_dropout: Chance = 0.0  # source tokens that become <unk> in training
         feed: bool = True  # the vector also enters every decoder step and its output (Cho et al., 2014)
-        gain: Gain = 1.0  # of the recurrent layers' first weights
+        pool: Literal["highest", "last"] = "highest"  # states that a label is told from: the maximum over time, or one
+        start: Literal["orthogonal", "uniform"] = "orthogonal"  # how the recurrent layers' first weights are drawn,
+        gain: Gain = 1.0  # and by what they are multiplied
+        forget: Annotated[float, Range(-100, 100)] = 1.0  # first bias of an LSTM's forget gate
+        truncate: Annotated[int, Range(0, 1_000_000)] = 0  # source elements, the last, that gradients pass; 0: all
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            if self.truncate and self.bidirectional:
+                raise ValueError("truncate: gradients are cut off in one direction; expected bidirectional=false")
 
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)
         c = self.config
         cell = type(self).cell
         self.door = Door(spec, c.width, c.dropout, c.word_dropout)
-        self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout, c.gain)
+        drawn = Drawn(c.start, c.gain, c.forget)
+        self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout, drawn, c.truncate)
         self.bridge = nn.Linear(self.encoder.size, self.starts * c.layers * c.hidden)
         fed = self.encoder.size if c.feed else 0
-        self.decoder = initialised(cell(c.width + fed, c.hidden, c.layers, batch_first=True), c.gain)
+        self.decoder = initialised(cell(c.width + fed, c.hidden, c.layers, batch_first=True), drawn)
         self.out = nn.Linear(c.hidden + fed, c.width)
         self.dropout = Dropout(c.dropout)
         self.head = self.door.head(spec, c.width)
 
     def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
-        """One vector a source: the last states; for a label, the maximum over time (Conneau et al., 2017)."""
+        """One vector a source: the last states; for a label, by default the maximum over time (Conneau et al., 2017)."""
         states, last = self.encoder(self.door.read(source), source_length)
-        vector = highest(states, source_length) if self.spec.max_target == 1 else last
+        pooled = self.spec.max_target == 1 and self.config.pool == "highest"
+        vector = highest(states, source_length) if pooled else last
         with scope.part("feedforward"):
             start = self.bridge(self.dropout(vector)).tanh()
         start = start.view(len(vector), self.starts, self.config.layers, -1)
@@ -85,6 +96,12 @@ class EncoderDecoder(Model):
     def chain(self, source: int, target: int) -> int:
         """layers x (source + target) states, one after another; bridge, layer before the head, and head."""
         return self.door.chain + self.encoder.chain(source) + self.config.layers * target + 3
+
+    def path(self, source: int, place: int) -> int:
+        """To the end of the way that is shorter, and one step of the decoder; where all states are pooled, to any."""
+        if self.spec.max_target == 1 and self.config.pool == "highest":
+            return 2
+        return 1 + (min(source - place, place + 1) if self.config.bidirectional else source - place)
 
     def _write(self, inputs: Int[Tensor, "B T"], state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
         x = self.door.write(inputs)  # (B, T, D)

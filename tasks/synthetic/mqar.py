@@ -1,0 +1,80 @@
+"""Multi-query associative recall: what belongs to which key, asked for every key (Arora et al., 2024, "Zoology")."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from tasks import BadInput, Range
+from tasks.synthetic import Drawn, Synthetic
+
+
+class Mqar(Synthetic):
+    """n symbols: blanks, then pairs of a key and its value. Each key is given once, in any order; its value is asked.
+
+    ```
+    source: 8 8 5 2 7 0   (n = 6, vocabulary 8, 2 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
+    target: 7 8 0 5 8 2   (7 and 5 are given, and the blank behind each)
+    ```
+
+    The pause behind a key is for models that look before they read: additive attention is computed from the state
+    before the newest symbol. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by
+    default. Ceiling 100 %.
+    """
+
+    name = "synthetic.mqar"
+    least = 2
+
+    @dataclasses.dataclass(frozen=True)
+    class Config(Synthetic.Config):
+        """Of the vocabulary one half are keys, the other values (one more, if it is odd)."""
+
+        vocabulary: Annotated[int, Range(2, 8192)] = 128
+        pairs: Annotated[int, Range(1, 4096)] = 4
+        pause: Annotated[int, Range(0, 16)] = 1  # blanks, given as well, between a key that is asked and its value
+
+    def __init__(self, config: Any = None, data: Path | None = None) -> None:
+        config = config or self.Config()
+        self.symbols = config.vocabulary + 1
+        self.keys = config.vocabulary // 2
+        self.choices = config.vocabulary - self.keys  # values come first, so that a drawn answer is one of them
+        super().__init__(config, data)
+
+    def fits(self, length: int) -> None:
+        """There are as many keys as pairs, and the length holds them. Raises BadInput."""
+        pairs, vocabulary = self.config.pairs, self.config.vocabulary
+        if pairs > self.keys:
+            raise BadInput(f"{self.name}: {pairs} pairs, but a vocabulary of {vocabulary} has {self.keys} keys")
+        if 2 * pairs > length:
+            raise BadInput(f"{self.name}: {pairs} pairs, but a length of {length} holds {length // 2}")
+
+    def written(self, length: int) -> int:
+        """Every key, its pause and its value."""
+        return (2 + self.config.pause) * int(self.config.pairs)
+
+    def draw(self, random: np.random.Generator, count: int, length: int) -> Drawn:
+        """Distinct keys, any values; the answer holds the same pairs in another order."""
+        pairs, pause = self.config.pairs, self.config.pause
+        keys = random.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)[:, :pairs] + self.choices
+        told = np.stack([keys, random.integers(self.choices, size=(count, pairs))], axis=2)  # (N, pairs, 2)
+        sources = np.full((count, length), self.symbols - 1)
+        sources[:, length - 2 * pairs :] = told.reshape(count, -1)
+        order = random.permuted(np.tile(np.arange(pairs), (count, 1)), axis=1)
+        turned = np.take_along_axis(told, order[..., None], axis=1)
+        targets = np.insert(turned, [1] * pause, self.symbols - 1, axis=2).reshape(count, -1)
+        return Drawn(sources, targets, np.tile([True] * (1 + pause) + [False], (count, pairs)))
+
+    def solve(self, source: np.ndarray, asked: Sequence[int] | None = None) -> list[int]:
+        """Every key with its pause and its value: those `asked`, blanks among them left out, else all as they came."""
+        told = [int(symbol) for symbol in source if symbol != self.symbols - 1]
+        pairs = dict(zip(told[::2], told[1::2], strict=True))
+        blanks = [self.symbols - 1] * self.config.pause
+        keys = [key for key in (pairs if asked is None else asked) if key != self.symbols - 1]
+        return [symbol for key in keys for symbol in (key, *blanks, pairs[key])]
+
+
+TASK = Mqar
