@@ -198,7 +198,7 @@ class Task(ABC):
         return None
 
     def by_words(self, edges: Sequence[int]) -> dict[str, Task]:
-        """The test in parts by words of the source, "1 to 5" and so on up to the last edge; {} where it has no words."""
+        """The test in parts by words of the source, "1 to 5" and so on up to the last edge; {} where none are known."""
         return {}
 
     def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:

@@ -221,7 +221,7 @@ def joined(pairs: Pairs, words: Sequence[int]) -> Pairs:
 
 
 def _and_joined(pairs: Pairs, longest: int) -> Pairs:
-    """All pairs, and after them all again, in an order of their own, joined to lengths that go up to `longest` words."""
+    """All pairs, then all again in an order of their own, joined to lengths that go up to `longest` words."""
     order = np.random.default_rng(longest).permutation(len(pairs[0])).tolist()
     lengths = np.linspace(1, longest, 16).round().astype(int).tolist()
     more = joined(_picked(pairs, order), lengths)

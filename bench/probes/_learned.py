@@ -110,7 +110,7 @@ def taught(
     return train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch, enough)
 
 
-def tested(model: Model, task: Task, device: torch.device, watch: Watch, beam: int = 1) -> Scores:
+def on_test(model: Model, task: Task, device: torch.device, watch: Watch, beam: int = 1) -> Scores:
     """Scores on the test split."""
     return task.score(answers(model, task, "test", device, beam, watch=watch).tokens, "test")
 

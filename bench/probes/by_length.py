@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bench.probes import asked
-from bench.probes._learned import Numbers, Rates, Stages, best, row, tested
+from bench.probes._learned import Numbers, Rates, Stages, best, on_test, row
 from bench.record import Result
 from bench.statistics import over_items
 from bench.trial import Trial
@@ -43,7 +43,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     for words, other in long.items():
         if other is not None:
             points.append({"asked": words} | _scored(model, other, device, stages.inner))
-    whole = tested(model, task, device, stages.inner, trial.beam)
+    whole = on_test(model, task, device, stages.inner, trial.beam)
     metrics = whole.totals | {f"validation_{whole.main}": chosen["validation"]}
     metrics |= {name: chosen[name] for name in ("rate", "strength", "seconds", "updates") if name in chosen}
     return [row(trial, made_of, device, whole.main, metrics, points, model=model, signatures=whole.signatures)]
@@ -51,7 +51,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
 
 def _scored(model: torch.nn.Module, task: Task, device: torch.device, watch: Watch) -> Numbers:
     """Scores of one part, how many items and words it has, and the interval of the main one's mean over items."""
-    scores = tested(model, task, device, watch)  # type: ignore[arg-type]
+    scores = on_test(model, task, device, watch)  # type: ignore[arg-type]
     each = scores.items[scores.main]
     span = over_items(each)
     shown = task.items("test")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from bench.probes import asked
-from bench.probes._learned import Numbers, Stages, row, taught, tested
+from bench.probes._learned import Numbers, Stages, on_test, row, taught
 from bench.record import Result
 from bench.trial import Trial
 from bench.watch import Watch
@@ -87,7 +87,7 @@ def _at(trial: Trial, how: Config, task: Task, rows: Any, device: torch.device, 
     budget = dataclasses.replace(trial.budget, updates=min(updates, trial.budget.updates or updates))
     own = dataclasses.replace(trial, budget=budget, batch=min(trial.batch, len(rows)))
     model, training = taught(own, device, stages.inner, None, Fewer(task, rows))
-    scores = tested(model, task, device, stages.inner)
+    scores = on_test(model, task, device, stages.inner)
     return {
         "examples": len(rows),
         "score": scores.totals[scores.main],

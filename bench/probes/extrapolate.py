@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bench.probes import asked
-from bench.probes._learned import Numbers, Rates, Stages, best, drawn, row, tested
+from bench.probes._learned import Numbers, Rates, Stages, best, drawn, on_test, row
 from bench.record import Result
 from bench.trial import Trial
 from bench.watch import Watch
@@ -28,7 +28,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     """One model and seed: accuracy at every length of the test."""
     task, how, stages = drawn(trial), asked.probe(trial), Stages(watch)
     model, chosen, tried = best(trial, how.rates, device, stages)
-    scores = tested(model, task, device, stages.inner)
+    scores = on_test(model, task, device, stages.inner)
     points = by_length(task, scores)
     inside = [p["score"] for p in points if p["length"] <= task.config.length]
     beyond = [p["score"] for p in points if p["length"] > task.config.length]

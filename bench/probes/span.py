@@ -14,7 +14,7 @@ from typing import Annotated
 import torch
 
 from bench.probes import asked
-from bench.probes._learned import Numbers, Rates, Stages, best, drawn, row, tested
+from bench.probes._learned import Numbers, Rates, Stages, best, drawn, on_test, row
 from bench.probes.throughput import state_bytes
 from bench.record import Result
 from bench.trial import Trial
@@ -82,7 +82,7 @@ def _at(trial: Trial, how: Config, length: int, device: torch.device, stages: St
 
     def part() -> Numbers:
         model, chosen, tried = best(own, how.rates, device, stages, how.enough)
-        scores = tested(model, asked.task(own), device, stages.inner)
+        scores = on_test(model, asked.task(own), device, stages.inner)
         held = state_bytes(model, collate(asked.task(own).items("test"), [0], model.spec).to(device))
         stages.best = {}
         spent: Numbers = {name: sum(one.get(name, 0) for one in tried) for name in ("updates", "seconds")}

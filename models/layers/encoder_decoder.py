@@ -65,7 +65,7 @@ class EncoderDecoder(Model):
         self.head = self.door.head(spec, c.width)
 
     def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
-        """One vector a source: the last states; for a label, by default the maximum over time (Conneau et al., 2017)."""
+        """One vector a source: the last states; for a label the maximum over time by default (Conneau et al., 2017)."""
         states, last = self.encoder(self.door.read(source), source_length)
         pooled = self.spec.max_target == 1 and self.config.pool == "highest"
         vector = highest(states, source_length) if pooled else last
