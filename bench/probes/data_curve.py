@@ -86,7 +86,7 @@ def _at(trial: Trial, how: Config, task: Task, rows: Any, device: torch.device, 
     updates = max(how.least, how.passes * math.ceil(len(rows) / trial.batch))
     budget = dataclasses.replace(trial.budget, updates=min(updates, trial.budget.updates or updates))
     own = dataclasses.replace(trial, budget=budget, batch=min(trial.batch, len(rows)))
-    model, training = taught(own, device, stages.inner, None, Fewer(task, rows))
+    model, training = taught(own, device, stages.inner, None, Fewer(task, rows.tolist()))
     scores = on_test(model, task, device, stages.inner)
     return {
         "examples": len(rows),
