@@ -102,7 +102,7 @@ def outside(padded, length):
 
 
 def rows_of(batch, rows):
-    return Batch(*(part[rows] for part in batch))
+    return Batch(*(None if part is None else part[rows] for part in batch))
 
 
 def padded_to(answers, room):

@@ -204,7 +204,7 @@ def test_each_pair_counts_alike(name, monkeypatch, apart):
     model, batch = drawn(name, "text"), pair(SPECS["text"], 5, 4)
     one = Counted(monkeypatch)(model, batch)
     with Counted(monkeypatch).counter as counter:
-        model.head(model(Batch(*(torch.cat([part] * 3) for part in batch))))
+        model.head(model(Batch(*(torch.cat([part] * 3) for part in batch[:5]))))
     assert counter.get_total_flops() == 3 * sum(one.values())
 
 
