@@ -13,7 +13,7 @@ from typing import Any
 from reports import failures, parts, words
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
-from reports.stored import Row, Stored, described, finished
+from reports.stored import LONG, Row, Stored, described, finished, variant
 from reports.tables import Line
 
 Rows = tuple[tuple[Cell, ...], ...]
@@ -79,9 +79,10 @@ def _who(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
-    """The task, and for a measurement of speed what was measured there."""
+    """The task, and what was measured there where it is not quality; under which variant of the suite."""
     measured = f", {words.PROBES[row.result.probe]}" if row.result.probe in words.PROBES else ""
-    return words.task(row.result.task) + measured
+    told = words.cut(words.clean(variant(row.result)), 80) if row.result.probe in LONG else ""
+    return words.task(row.result.task) + measured + (f" ({told})" if told else "")
 
 
 def _reason(told: str) -> str:
@@ -96,10 +97,13 @@ def _printed(row: Row) -> str:
 def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Section | None]:
     """Machines, signatures, settings and commands."""
     lines = [line for own in found.values() for line in own]
-    timed = [(words.model(row.result.model), _where(row), row) for row in stored.speed if finished(row)]
+    timed = [
+        (words.model(row.result.model), _where(row), row) for row in (*stored.speed, *stored.long) if finished(row)
+    ]
     trials = [(line.name, words.task(line.task), row) for line in lines for row in line.rows]
     first = [(line.name, words.task(line.task), line.rows[0]) for line in lines if line.kind == "model"]
-    told = tuple((Cell(n), Cell(where), Cell(_settings(row))) for n, where, row in (*first, *timed[: most.commands]))
+    alike = {(Cell(n), Cell(where), Cell(_settings(row))): None for n, where, row in (*first, *timed[: most.commands])}
+    told = tuple(alike)  # seeds of one configuration have one line
     commands = (
         (Cell(name), Cell(where), Cell(str(row.result.seed)), Cell(row.result.command))
         for name, where, row in (*trials, *timed)

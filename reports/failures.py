@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from bench.statistics import LEVEL, Interval
 from reports import words
-from reports.stored import Row, Stored, finished
+from reports.stored import LONG, Row, Stored, finished
 
 KINDS = {"ok": "without the metric that it names"}  # others are called what the row calls them
 NOT_TRIED = {"skipped", "interrupted"}  # says nothing of a model
@@ -60,10 +60,10 @@ def wilson(times: int, of: int, level: float = LEVEL) -> Interval:
 
 def rates(stored: Stored) -> list[Rate]:
     """Every model that was tried, those that failed most first."""
-    trials = Counter(row.result.model for row in stored.trials)
+    trials = Counter(row.result.model for row in (*stored.trials, *stored.long))
     kinds: dict[str, Counter[str]] = {model: Counter() for model in trials}
     for row in stored.unfinished:
-        if row.result.probe == "quality":
+        if row.result.probe == "quality" or row.result.probe in LONG:
             kinds[row.result.model][kind(row)] += 1
     found = [Rate(model, n, tuple(sorted(kinds[model].items(), key=_most))) for model, n in trials.items()]
     return sorted(found, key=lambda rate: (-rate.failed / max(rate.ran, 1), -rate.without, rate.model))

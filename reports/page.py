@@ -10,7 +10,26 @@ import numpy as np
 
 from bench.record import Result
 from bench.statistics import Interval
-from reports import appendix, figures, parallelism, parts, samples, scaling, speed, summary, tables, throughput, words
+from reports import (
+    appendix,
+    by_length,
+    data_curves,
+    extrapolation,
+    figures,
+    gradients,
+    long,
+    parallelism,
+    parts,
+    reproduction,
+    samples,
+    scaling,
+    span,
+    speed,
+    summary,
+    tables,
+    throughput,
+    words,
+)
 from reports.parts import Cell, Drawing, Limits, Names, Page, Section, Shown, Table
 from reports.samples import Sample
 from reports.stored import Attention, Stored, number
@@ -34,28 +53,42 @@ def page(stored: Stored) -> Page:
     keyed = _Keys(line.model for lines in found.values() for line in lines if line.kind == "model")
     scored = {task: lines for task, lines in found.items() if lines}
     with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
+    far = [(room.TITLE, room.sections(stored, most)) for room in FAR]
     names = Names()
     return Page(
-        title=SPEED if stored.speed and not (stored.trials or stored.floors) else TITLE,
+        title=_title(stored),
         facts=_facts(stored),
-        verdicts=(*((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()), *_fast(stored, most)),
-        caveats=(*summary.caveats(stored, found), *speed.caveats(stored), *([note] if note else []), *_cut(ranked)),
+        verdicts=(
+            *((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
+            *_fast(stored, most),
+            *long.verdicts(far),
+        ),
+        caveats=(
+            *summary.caveats(stored, found),
+            *speed.caveats(stored),
+            *long.caveats(stored),
+            *([note] if note else []),
+            *_cut(ranked),
+        ),
         drawings=names.drawings([_ranking(task, lines) for task, lines in scored.items()]),
         glance=_glance(with_models, keyed) if with_models else None,
         parts=tuple(
             (anchor, title, explanation, tuple(names.section(s) for s in kept))
-            for anchor, title, explanation, sections in _parts(stored, scored, with_models, keyed, most)
+            for anchor, title, explanation, sections in _parts(
+                stored, scored, with_models, keyed, most, [s for _, made in far for s in made]
+            )
             if (kept := [s for s in sections if s])
         ),
         csv="".join(appendix.spreadsheet(stored)) if len(stored.rows) <= parts.MANY else "",
         explained=GLANCE,
-        offers="made" if stored.speed and not with_models else "",
+        offers="made" if (stored.speed or stored.long) and not with_models else "",
     )
 
 
 def _parts(
-    stored: Stored, scored: dict[str, list[Line]], models: dict[str, list[Line]], keyed: _Keys, most: Limits
-) -> list[tuple[str, str, str, list[Section | None]]]:
+    stored: Stored, scored: dict[str, list[Line]], models: dict[str, list[Line]], keyed: _Keys, most: Limits,
+    far: list[Section],
+) -> list[tuple[str, str, str, list[Section | None]]]:  # fmt: skip
     """Anchor, title, explanation and sections of each part."""
     return [
         ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
@@ -67,6 +100,8 @@ def _parts(
         ("throughput", "Throughput", throughput.EXPLAINED, [*throughput.sections(stored, most)]),
         ("parallelism", "Parallelism", parallelism.EXPLAINED, [*parallelism.sections(stored, most)]),
         ("scaling", "Scaling with length", scaling.EXPLAINED, [*scaling.sections(stored, most)]),
+        ("long", "Long sequences", LONG, [*far]),
+        ("reproduction", "Reproduction", reproduction.explained(stored), [*reproduction.sections(stored, most)]),
         ("failures", "Failures", "", [appendix.failed(stored, most)]),
         ("made", "How this was measured", "", appendix.made(stored, scored, most)),
     ]
@@ -92,8 +127,14 @@ def _fast(stored: Stored, most: Limits) -> Iterable[tuple[str, str]]:
         yield from room.verdicts(stored, most)
 
 
+FAR = (span, extrapolation, gradients, by_length, data_curves)
 TITLE = "Which sequence model, for which task, at which cost"
 SPEED = "Which sequence model is fast, how much it does at once, and up to which length"
+FARTHER = "How far back sequence models remember, and what they do beyond the lengths they saw"
+LONG = (
+    "What length asks of a model: how far it remembers, whether it goes on beyond the lengths of training, whether its "
+    "gradient arrives, what is left of quality on long sources; and how much of it is a matter of data."
+)
 GLANCE = (
     "Scores on the test split, from best to worst. Dashed lines are floors: answers that need no sequence model, "
     "which any model should beat. Bars are 95 % intervals, over seeds or over test items as the tables say."
@@ -131,14 +172,22 @@ class _Keys:
         return Cell(line.name, mark=mark, colour=style.colour, warning=summary.warning(line))
 
 
+def _title(stored: Stored) -> str:
+    if stored.trials or stored.floors or not (stored.speed or stored.long):
+        return TITLE
+    return FARTHER if stored.long else SPEED
+
+
 def _facts(stored: Stored) -> str:
-    quality, timed = [row.result for row in stored.trials], [row.result for row in stored.speed]
-    told = _counted(stored, quality) if quality or not timed else []
-    if timed and not quality:
-        told += [words.plural(len({r.model for r in timed}), "model")]
+    quality = [row.result for row in stored.trials]
+    timed, far = ([row.result for row in rows] for rows in (stored.speed, stored.long))
+    told = _counted(stored, quality) if quality or not (timed or far) else []
+    if not told:
+        told = [words.plural(len({r.model for r in (*timed, *far)}), "model")]
     told += [words.plural(len(timed), "measurement") + " of speed"] if timed else []
+    told += [words.plural(len(far), "trial") + " of long sequences"] if far else []
     suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
-    environments = {id(e): e for e in (r.environment for r in (*quality, *timed))}.values()
+    environments = {id(e): e for e in (r.environment for r in (*quality, *timed, *far))}.values()
     machines = sorted({_machine(e) for e in environments} - {""})
     said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
     return f"{said}; on {words.several(machines)}" if machines else said
@@ -161,7 +210,7 @@ def _machine(environment: dict[str, Any]) -> str:
     return f"{name} ({', '.join(more)})" if name and more else name or ", ".join(more)
 
 
-def span(found: Interval | None, metric: str) -> str:
+def within(found: Interval | None, metric: str) -> str:
     """ "19.8–22.9"."""
     return f"{words.number(found.low, metric)}–{words.number(found.high, metric)}" if found else "–"
 
@@ -201,7 +250,7 @@ def _scored(lines: Sequence[Line], key: tuple[str, str]) -> Cell:
 
 
 def _note(line: Line) -> str:
-    return f"{span(line.interval, line.metric)} over {over(line)}" if line.interval else over(line)
+    return f"{within(line.interval, line.metric)} over {over(line)}" if line.interval else over(line)
 
 
 def _ranking(task: str, lines: Sequence[Line]) -> Drawing:
@@ -238,7 +287,7 @@ def _sides(task: str, lines: Sequence[Line], keyed: _Keys) -> Table:
         (
             keyed.cell(line),
             Cell(words.number(line.value, line.metric), strong=line is lines[0] and line.kind == "model"),
-            Cell(span(line.interval, line.metric), note=over(line) if line.kind == "model" and not alike else ""),
+            Cell(within(line.interval, line.metric), note=over(line) if line.kind == "model" and not alike else ""),
             *(Cell(words.number(line.means.get(name), name)) for name in further),
             *_costs(line),
         )

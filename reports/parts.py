@@ -78,6 +78,8 @@ class Section:
     samples: tuple[Shown, ...] = ()
     outputs: tuple[Output, ...] = ()
     note: str = ""
+    explained: str = ""
+    said: tuple[str, ...] = ()  # sentences that stand before the figures
 
 
 @dataclasses.dataclass(frozen=True)

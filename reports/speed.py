@@ -20,7 +20,7 @@ from reports.summary import OURS
 
 SMALL, LARGE = 1e-12, 1e18  # what lies beyond is no measurement: it would only stretch an axis
 SIGNED = ("exponent", "slope", "per_position", "fraction")  # the others are never below zero
-ASIDE = ("notes", "conditions")  # settings that make no other measurement
+ASIDE = ("notes", "conditions", "variant")  # settings that make no other measurement
 ALIASES = {"joules_per_step": "energy", "peak_bytes": "memory", "share_of_peak": "peak_flops_per_second"}
 DRAWN = 12  # lines of one figure
 NOTES, NOTE = 12, 300  # remarks under a table, and letters of each

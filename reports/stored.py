@@ -22,11 +22,12 @@ from reports.words import APART, whole
 
 PROBES = ("quality", "floor")
 SPEED = ("throughput", "parallelism", "scaling")
+LONG = ("span", "extrapolate", "gradients", "by_length", "data_curve")
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
 WHEN = ("updates", "seconds")  # where training stood at a point of its curve
-MEASURED = {  # what a point of a speed curve holds; the first that is there tells where it stands
+MEASURED = {  # what a point of a curve holds; of speed, the first that is there tells where it stands
     "throughput": ("batch", "generate_tokens_per_second"),
     "parallelism": (
         "length", "batch", "threads", "parallel_fraction", "chain", "launches", "step_seconds", "step_low", "step_high",
@@ -36,7 +37,13 @@ MEASURED = {  # what a point of a speed curve holds; the first that is there tel
         "length", "step_seconds", "step_low", "step_high", "step_bytes", "generate_seconds", "generate_low",
         "generate_high",
     ),
+    "span": ("length", "score", "carry_bytes", "memory_bytes"),
+    "extrapolate": ("length", "score"),
+    "gradients": ("distance", "stage", "log10_norm"),
+    "by_length": ("words", "asked", "items", "mean", "low", "high"),  # and the score, by the main metric's name
+    "data_curve": ("examples", "score", "seconds"),
 }  # fmt: skip
+LONGEST = 1000  # points of a curve of long sequences
 NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
 
@@ -127,6 +134,11 @@ class Stored:
         return tuple(r for r in self.rows if r.result.probe in SPEED)
 
     @cached_property
+    def long(self) -> tuple[Row, ...]:
+        """Trials of memory, extrapolation, gradients, length and data, finished or not."""
+        return tuple(r for r in self.rows if r.result.probe in LONG)
+
+    @cached_property
     def unfinished(self) -> tuple[Row, ...]:
         """Trials without a number: failed, diverged, skipped, or done without the metric they name."""
         return tuple(r for r in self.rows if not finished(r))
@@ -158,7 +170,7 @@ def gather(runs: Sequence[Path]) -> Stored:
         for _, stored in record.rows(run):
             if stored is None:
                 torn[run.resolve().name] = torn.get(run.resolve().name, 0) + 1
-            elif stored["probe"] not in (*PROBES, *SPEED):
+            elif stored["probe"] not in (*PROBES, *SPEED, *LONG):
                 other += 1
             else:
                 latest.add(Row(run, _checked(stored, shared)))
@@ -167,9 +179,19 @@ def gather(runs: Sequence[Path]) -> Stored:
         where = ", ".join(str(run) for run in runs) or "no folder given"
         raise ReportError(f"no results to report in {where}: run a suite first, then name its folder")
     rows = tuple(latest.rows.values())
-    timed = {row for row in rows if row.result.probe in SPEED}  # their task settings part no trial's task
-    parted = (*_parted(tuple(row for row in rows if row not in timed)), *_parted(tuple(r for r in rows if r in timed)))
+    # settings of the task part no other probe's task; of long sequences they part those of one variant
+    rooms: dict[tuple[str, ...], list[Row]] = {(): [], ("speed",): []}
+    for row in rows:
+        rooms.setdefault(_room(row.result), []).append(row)
+    parted = tuple(row for room in rooms.values() for row in _parted(tuple(room)))
     return Stored(parted, torn, total - len(rows), other)
+
+
+def _room(result: Result) -> tuple[str, ...]:
+    """Among which rows a task that was run with several settings becomes several tasks."""
+    if result.probe in LONG:
+        return result.probe, variant(result)
+    return ("speed",) if result.probe in SPEED else ()
 
 
 class _Latest:
@@ -304,11 +326,23 @@ def _where(result: Result) -> str:
     if "data" in result.config or "--data" not in result.command:
         told = result.config.get("data")
         return told if isinstance(told, str) else ""
+    return _option(result.command, "--data").partition("=")[2]
+
+
+def _option(command: str, name: str) -> str:
     try:
-        given = shlex.split(result.command)
+        given = shlex.split(command)
     except ValueError:  # an open quotation mark
         return ""
-    return next((told.partition("=")[2] for option, told in pairwise(given) if option == "--data"), "")
+    return next((told for option, told in pairwise(given) if option == name), "")
+
+
+def variant(result: Result) -> str:
+    """The variant of a suite that a row belongs to: from the settings, or from the command of one that failed."""
+    if "variant" in result.config or "--variant" not in result.command:
+        told = result.config.get("variant")
+        return told if isinstance(told, str) else ""
+    return _option(result.command, "--variant")
 
 
 def base(task: str) -> str:
@@ -412,8 +446,11 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
 
 def _curve(row: dict[str, Any]) -> list[dict[str, float]]:
     """A row's curve, as far as curves are drawn."""
-    names = MEASURED.get(row["probe"]) or ((*WHEN, row["main"]) if "main" in row else ())
-    return [_point(point, names) for point in _list(row.get("curve"))] if names else []
+    main = (row["main"],) if isinstance(row.get("main"), str) else ()
+    names = MEASURED.get(row["probe"]) or ((*WHEN, *main) if main else ())
+    names = (*names, *main) if row["probe"] == "by_length" else names
+    most = LONGEST if row["probe"] in LONG else None
+    return [_point(point, names) for point in _list(row.get("curve"))[:most]] if names else []
 
 
 def _point(point: Any, names: Iterable[str]) -> dict[str, float]:

@@ -25,6 +25,8 @@ TASKS = {
     "captioning": "Captioning",
     "emoji": "Emoji naming",
     "tokens": "Random tokens",
+    "synthetic.recall": "Recall",
+    "synthetic.mqar": "Associative recall",
 }
 METRICS = {
     "bleu": "BLEU",
@@ -35,10 +37,11 @@ METRICS = {
     "macro_f1": "macro F1",
     "structure": "structure",
     "naming": "naming",
+    "explained": "variance explained",
     "loss": "training loss",
     "validation_loss": "validation loss",
 }
-PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming"}  # the others have no unit
+PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming", "explained"}  # the others have no unit
 SCALE_OF_100 = {*PERCENT, "bleu", "chrf"}
 HELD_OUT = "_held_out"
 KIND = "kind_"
@@ -46,7 +49,16 @@ LANGUAGES = {
     "cs": "Czech", "de": "German", "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French",
     "it": "Italian", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
 }  # fmt: skip
-PROBES = {"throughput": "throughput", "parallelism": "parallelism", "scaling": "scaling with length"}
+PROBES = {
+    "throughput": "throughput",
+    "parallelism": "parallelism",
+    "scaling": "scaling with length",
+    "span": "memory span",
+    "extrapolate": "length extrapolation",
+    "gradients": "gradient flow",
+    "by_length": "quality by source length",
+    "data_curve": "data against model",
+}
 LONGEST = 600  # characters of a stored text that are shown
 APART = ": "  # between a task and what tells it from itself
 
@@ -126,7 +138,7 @@ def the(name: str) -> str:
 def task(name: str) -> str:
     """A task's name as a heading."""
     own, colon, apart = name.partition(APART)
-    plain = clean(own)[:48].replace("_", " ").strip() or "nameless"
+    plain = clean(own.removeprefix("synthetic."))[:48].replace("_", " ").strip() or "nameless"
     return TASKS.get(own, plain[:1].upper() + plain[1:]) + colon + clean(apart)
 
 

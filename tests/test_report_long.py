@@ -19,7 +19,7 @@ from test_report_inert import HARMLESS, HOSTILE, Shape, inert_markdown
 
 from bench import record
 from bench.record import Result, append
-from reports import extrapolation, html, long, long_figures, parts, span
+from reports import by_length, data_curves, extrapolation, gradients, html, long, long_figures, parts, span
 from reports._svg import Drawn
 from reports.failures import wilson
 from reports.html import write
@@ -80,9 +80,7 @@ def spans(run: Path, model: str, seed: int = 0, reached: int | None = None, **to
 def everywhere(run: Path, model: str, task: str, scores: dict[int, float], seed: int = 0, **probe: Any) -> Result:
     """Stores scores at every length, or number of pairs."""
     told = {"along": "length", "lengths": list(scores), "solved": 94.0, "every": True, "rates": [0.001], **probe}
-    curve = [
-        {"length": n, "score": score, "carry_bytes": 512, "memory_bytes": 1024 * n} for n, score in scores.items()
-    ]
+    curve = [{"length": n, "score": score, "carry_bytes": 512, "memory_bytes": 1024 * n} for n, score in scores.items()]
     name = {"metric": "explained" if task.endswith("adding") else "accuracy"}
     solved = [n for n, score in scores.items() if score >= 94]
     metrics = {"span": max(solved, default=0), "first_unsolved": min(scores.keys() - {*solved}, default=0)}
@@ -159,7 +157,9 @@ def build(run: Path) -> Path:
             everywhere(run, model, "synthetic.adding", {10: 99.0 - place + seed, 200: 20.0 * place + seed}, seed)
             inside, beyond = PARITY[model]
             tested = {10: inside[seed], 20: inside[seed], 40: inside[seed]}
-            extrapolated(run, model, tested | {44: inside[seed] - 1, 80: beyond + seed - 1, 160: beyond, 500: beyond}, seed)
+            extrapolated(
+                run, model, tested | {44: inside[seed] - 1, 80: beyond + seed - 1, 160: beyond, 500: beyond}, seed
+            )
             flows(run, model, tuple(d * (1 + 0.02 * seed) for d in DECAYS[model]), seed)
             for n, variant in enumerate(("half gain", "forget bias 5")):
                 settings = {"start": "orthogonal", "gain": 0.5 if n == 0 else 1.0, "forget": 1.0 + 4 * n}
@@ -209,3 +209,426 @@ def cells(table: parts.Table, name: str) -> dict[str, tuple[str, str]]:
     """The row of a model: text and note by column."""
     (found,) = [row for row in table.rows if row[0].text == name]
     return {head: (cell.text, cell.note) for head, cell in zip(table.head, found, strict=True)}
+
+
+def test_the_page_and_markdown_hold_the_same_numbers_of_all_five_probes(made):
+    told, markdown = text(made), (made / "report.md").read_text("utf-8")
+    for title in ("Memory span", "Length extrapolation", "Gradient flow", "Quality by source length", "Data against"):
+        assert f"### {title}" in markdown
+        assert title in told
+    missing = numbers(re.sub(r"!\[.*?\]\(.*?\)", "", markdown)) - numbers(" ".join(seen(made).text))
+    assert not missing
+    inert_markdown(markdown)
+    inert(made)
+    assert all((made / name).is_file() for name in re.findall(r"!\[.*\]\((.+?)\)", markdown))
+    assert len(list((made / "figures").iterdir())) == 4 + 1 + 3 + 6 + 2
+    assert "How far back sequence models remember" in told
+    assert "5 models, 128 trials of long sequences; suite long; on Example processor (cpu, 1 thread)" in told
+    assert (made / "index.html").stat().st_size < 1_000_000
+
+
+def test_the_span_of_a_model_is_the_median_over_seeds_and_never_the_best_one(tmp_path, undrawn):
+    for model in MODELS:
+        for seed in range(3):
+            spans(tmp_path / "run", model, seed)
+    (section,) = shown(tmp_path / "run", span)
+    lstm = cells(section.tables[0], "LSTM")
+    assert lstm["span of each seed"][0] == "50, 100 and 200"
+    assert lstm["median span"][0] == "100"
+    assert lstm["updates, all trainings"] == ("4,500", "4,000 to 5,000")
+    assert lstm["training, s"] == ("30.0", "20.0 to 40.0")
+    assert lstm["rates tried"][0] == "0.001 and 0.003"
+    assert cells(section.tables[0], "echo-state network")["rates tried"][0] == "none: ridge"
+    assert section.said == (
+        "On recall the memory span (median over 3 seeds) is at least 400 for Bahdanau attention and the transformer, "
+        "100 for the LSTM, 10 for the vanilla RNN and below 10 for the echo-state network.",
+    )
+    assert "Solved means accuracy of at least 90.0 % on the test" in section.note
+    assert "Tried were 10, 20, 50, 100, 200 and 400, and up to 1 middle" in section.note
+    assert "Nothing beyond 400 was tried: a span that ends there is “at least”" in section.note
+
+
+def test_a_span_that_ends_at_the_last_length_is_at_least_that_and_none_is_below_the_first():
+    reached = [span.Reach(400, True, 10), span.Reach(100, False, 10), span.Reach(0, False, 10)]
+    assert [str(one) for one in reached] == ["at least 400", "100", "below 10"]
+    assert str(span.middle(reached)) == "100"
+    assert str(span.middle(reached[:2])) == "at least 250"
+    assert str(span.middle(reached[1:])) == "50"
+    assert str(span.middle(reached[2:] * 2)) == "below 10"
+    assert str(span.middle([span.Reach(400, False, 10), span.Reach(400, True, 10)])) == "at least 400"
+
+
+def test_the_share_of_seeds_that_solved_a_length_counts_those_that_stopped_before_it(tmp_path, undrawn):
+    for model in ("rnn", "lstm"):
+        for seed in range(3):
+            spans(tmp_path / "run", model, seed)
+    (section,) = shown(tmp_path / "run", span)
+    lstm, rnn = (cells(section.tables[1], name) for name in ("LSTM", "vanilla RNN"))
+    exact = stats.binomtest(1, 3).proportion_ci(0.95, method="wilson")
+    assert lstm["length 50"] == ("3 of 3", "44 to 100 %")
+    assert lstm["length 200"] == ("1 of 3", f"{100 * exact.low:.0f} to {100 * exact.high:.0f} %")
+    assert rnn["length 20"][0] == "0 of 3"
+    assert rnn["length 50"] == ("not tried", "")
+
+
+@pytest.mark.parametrize(("times", "of"), [(0, 3), (1, 3), (3, 3), (2, 5)])
+def test_the_interval_of_a_share_is_wilsons(times, of):
+    exact = stats.binomtest(times, of).proportion_ci(0.95, method="wilson")
+    found = wilson(times, of)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
+def test_where_every_length_was_tried_scores_squared_errors_and_states_are_tabulated(tmp_path, undrawn):
+    for seed, score in enumerate((40.0, 46.0, 52.0)):
+        everywhere(tmp_path / "run", "lstm", "synthetic.adding", {10: 99.0, 200: score}, seed)
+    (section,) = shown(tmp_path / "run", span)
+    _, _, scored, wrong, held = section.tables
+    half = stats.t.ppf(0.975, 2) * 6 / math.sqrt(3)
+    assert cells(scored, "LSTM")["length 200"] == ("46.0", f"{46 - half:.1f} to {46 + half:.1f}")
+    assert span.squared_error(46.0) == pytest.approx((100 - 46) / 600)
+    assert cells(wrong, "LSTM")["length 200"][0] == "0.0900"
+    assert "always answering 1 has 0.167" in wrong.caption
+    assert cells(held, "LSTM")["length 200"] == ("512 B", "200 KiB of the source")
+    assert section.said[1].startswith("At length 200 the LSTM scores 46.0 % (95 % interval over 3 seeds 31.1 % to")
+    assert "Solved means variance explained of at least 94.0 %" in section.note
+
+
+def test_a_search_over_pairs_speaks_of_pairs(tmp_path, undrawn):
+    everywhere(tmp_path / "run", "lstm", "synthetic.mqar", {1: 99.0, 2: 20.0}, along="pairs")
+    (section,) = shown(tmp_path / "run", span)
+    assert section.tables[1].head == ("model", "1 pair", "2 pairs")
+    assert section.said[0] == "On associative recall the memory span (one seed) is 1 pair for the LSTM."
+
+
+def test_a_line_goes_only_where_every_seed_was_tried(tmp_path):
+    for seed in range(3):
+        spans(tmp_path / "run", "lstm", seed)
+    (lines,) = long.panels(gather([tmp_path / "run"]), "span").values()
+    curve = span._curve(lines[0])
+    assert [p.x for p in curve.points] == [10, 20, 50, 100]
+    assert curve.points[-1].y == pytest.approx((12 + 100 + 100) / 3)
+    assert (400, 14.0) in curve.seeds
+
+
+def test_extrapolation_is_interpreted_only_where_a_model_learned_it_inside(tmp_path, undrawn):
+    for seed in range(3):
+        extrapolated(tmp_path / "run", "lstm", {10: 100.0, 40: 99.0 + seed / 2, 80: 98.0, 500: 70.0 + seed}, seed)
+        extrapolated(tmp_path / "run", "gru", {10: 99.0, 40: 100.0, 80: 99.0 + seed / 2, 500: 99.0 + seed / 2}, seed)
+        extrapolated(tmp_path / "run", "transformer", {10: 95.0, 40: 94.8, 80: 90.0, 500: 50.0}, seed)
+    (section,) = shown(tmp_path / "run", extrapolation)
+    first, second, third = section.said
+    assert first.startswith("On parity the GRU goes from 99.5 % inside to 99.5 % (95 % interval over 3 seeds 98.3 % to")
+    assert first.endswith("at length 500, 12.5 times the longest of training; 3 of 3 seeds 99 % or more beyond.")
+    assert second.startswith("On parity the LSTM goes from 99.8 % inside to 71.0 %")
+    assert "0 of 3 seeds" in second
+    assert third == (
+        "On parity the transformer (94.9 %) did not learn it, on average, even at the lengths of training: what it "
+        "does beyond says nothing of extrapolation."
+    )
+    lstm = cells(section.tables[0], "LSTM")
+    assert lstm["mean inside"] == ("99.8", "99.5 to 100.0")
+    assert lstm["at about twice the length"] == ("98.0", "at 80")
+    assert lstm["at the largest length"] == ("71.0", "at 500: 70.0 to 72.0")
+    assert lstm["mean beyond"] == ("84.5", "84.0 to 85.0")
+    assert lstm["seeds with 99 % or more beyond"] == ("0 of 3", "0 to 56 %")
+    assert "nothing is concluded" in section.explained
+
+
+def test_seeds_that_learned_it_all_the_same_are_counted(tmp_path, undrawn):
+    for seed, score in enumerate((100.0, 48.0, 100.0)):
+        extrapolated(tmp_path / "run", "rnn", {40: score, 500: score}, seed)
+    (section,) = shown(tmp_path / "run", extrapolation)
+    assert section.said[0].startswith(
+        "On parity the vanilla RNN (82.7 %, though 2 of 3 seeds 95 % or more) did not learn it, on average,"
+    )
+
+
+def test_seeds_that_agree_to_the_last_digit_are_called_alike(tmp_path, undrawn):
+    for seed in range(3):
+        flows(tmp_path / "run", "lstm", (0.1, 0.3), seed)
+    (section,) = shown(tmp_path / "run", gradients)
+    assert cells(section.tables[0], "LSTM")["decay a step, after training"] == ("0.300", "all alike")
+    assert section.said == (
+        "On recall the decay a step after training is 0.300 of the LSTM (all 3 seeds alike), half after 2.31 steps.",
+    )
+
+
+def test_a_model_without_lengths_inside_is_not_interpreted(tmp_path, undrawn):
+    extrapolated(tmp_path / "run", "lstm", {80: 100.0, 500: 100.0})
+    (section,) = shown(tmp_path / "run", extrapolation)
+    assert section.said == ("Of the LSTM nothing was asked inside, so nothing is concluded.",)
+
+
+def test_decays_half_lives_and_their_difference_are_those_of_the_rows(tmp_path, undrawn):
+    for seed, shake in enumerate((0.0, 0.01, 0.02)):
+        flows(tmp_path / "run", "rnn", (0.40 + shake, 0.5 + shake), seed)
+        flows(tmp_path / "run", "lstm", (0.10 + 2 * shake, -0.01), seed)
+    (section,) = shown(tmp_path / "run", gradients)
+    half = stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
+    rnn, lstm = (cells(section.tables[0], name) for name in ("vanilla RNN", "LSTM"))
+    assert rnn["decay a step, at the start"] == ("0.410", f"{0.41 - half:.3f} to {0.41 + half:.3f}")
+    lives = [f"{math.log(2) / x:.2f}" for x in (0.41, 0.41 + half, 0.41 - half)]
+    assert rnn["half-life at the start, steps"] == (lives[0], f"{lives[1]} to {lives[2]}")
+    assert lstm["half-life after training, steps"] == ("none", "does not fall")
+    assert (
+        rnn["updates above ten times the median norm"][0],
+        rnn["updates clipped, %"][0],
+        rnn["largest norm"][0],
+    ) == (
+        "2",
+        "25.0",
+        "12.5",
+    )
+    assert rnn["shortest path to the loss"][0] == "101"
+    welch = stats.ttest_ind([0.40, 0.41, 0.42], [0.10, 0.12, 0.14], equal_var=False).confidence_interval(0.95)
+    assert section.said[0].startswith(
+        "On recall, both from orthogonal initialisation, the decay a step of the vanilla RNN minus that of the LSTM is "
+        f"0.290 at the start (95 % interval over 3 seeds {welch.low:.3f} to {welch.high:.3f}) and 0.520 after training"
+    )
+
+
+def test_models_that_start_unlike_are_not_subtracted(tmp_path, undrawn):
+    flows(tmp_path / "run", "rnn", (0.4, 0.5))
+    flows(tmp_path / "run", "lstm", (0.1, 0.2), config={"model": {"start": "uniform", "gain": 1.0}})
+    (section,) = shown(tmp_path / "run", gradients)
+    assert not [said for said in section.said if "minus" in said]
+
+
+def test_variants_of_the_recurrent_models_stand_side_by_side_with_what_differs(made):
+    told = text(made)
+    table = told[told.index("Variants of the recurrent models, with what differs") :]
+    assert re.search(r"LSTM Recall \(forget bias 5\) 3 orthogonal 1\.0 5\.0 1\.0 1\.0 0\.500 .*? 0\.100", table)
+    assert re.search(r"vanilla RNN Recall \(half gain\) 3 orthogonal 0\.50 – 1\.0 1\.0 0\.200", table)
+
+
+def test_the_curve_of_gradients_is_the_median_over_seeds_at_the_start_and_at_the_end(tmp_path):
+    for seed, decay in enumerate((0.1, 0.2, 0.9)):
+        flows(tmp_path / "run", "rnn", (decay, 2 * decay), seed)
+    (lines,) = long.panels(gather([tmp_path / "run"]), "gradients").values()
+    early, late = gradients._curves(lines[0])
+    assert (early.early, late.early) == (True, False)
+    assert early.points[-1].x == 99
+    assert early.points[-1].y == pytest.approx(-1 - 0.2 * 99 / math.log(10))
+    assert late.points[-1].y == pytest.approx(-1 - 0.4 * 99 / math.log(10))
+
+
+def test_quality_by_length_has_the_interval_that_its_seeds_or_items_give(tmp_path, undrawn):
+    lengths(tmp_path / "run", "lstm", "translation", 40.0)
+    for seed in range(3):
+        lengths(tmp_path / "run", "lstm", "sentiment", 70.0 + seed, seed)
+    lengths(tmp_path / "run", "rnn", "sentiment", 60.0)
+    translation, sentiment = shown(tmp_path / "run", by_length)
+    corpus, sentences, *_ = translation.tables
+    assert cells(corpus, "LSTM")["up to 10 words"] == ("32.0", "")
+    assert cells(sentences, "LSTM")["up to 10 words"] == ("37.0", "35.0 to 39.5")
+    assert cells(corpus, "test items")["up to 20 words"][0] == "6"
+    half = stats.t.ppf(0.975, 2) * 0.8 / math.sqrt(3)
+    asked = sentiment.tables[1]
+    assert cells(asked, "LSTM")["about 10 words"] == ("56.8", f"{56.8 - half:.1f} to {56.8 + half:.1f}")
+    assert cells(asked, "vanilla RNN")["about 10 words"] == ("48.0", "46.0 to 50.5")
+    assert "Of the vanilla RNN there is one seed, and so no interval over seeds." in sentiment.note
+    assert "the longest part with 30 items or more" in sentiment.said[0]
+    assert (
+        "the vanilla RNN scores lowest: 43.6 % (95 % interval over test items 41.6 to 46.1; one seed)"
+        in (sentiment.said[0])
+    )
+
+
+def test_training_on_joined_sentences_is_a_variant_of_its_own(made):
+    told = text(made)
+    assert "Quality by source length: Translation (trained on joined sentences)" in told
+    beside = told[told.index("Quality by source length: Translation, variants side by side") :]
+    assert "translation by length, trained on joined sentences" in beside[:400]
+
+
+def test_a_lead_is_said_where_seeds_settle_it_and_nowhere_else(tmp_path, undrawn):
+    for seed, shake in enumerate((-1.0, 0.0, 1.0)):
+        learned(tmp_path / "run", "echo_state", {50: 70.0 + shake, 400: 71.0 + shake}, seed)
+        learned(tmp_path / "run", "lstm", {50: 60.0 + shake, 400: 71.5 - shake}, seed)
+    (section,) = shown(tmp_path / "run", data_curves)
+    lead, rest = section.said
+    half = stats.t.ppf(0.975, 2) / math.sqrt(3)
+    assert lead.startswith(
+        "On sentiment the echo-state network leads with 50 examples at 70.0 % (95 % interval over 3 seeds "
+        f"{70 - half:.1f} % to {70 + half:.1f} %), 10.0 (7.7 to 12.3) above the LSTM"
+    )
+    assert "400" not in lead
+    assert rest == "At other numbers of examples the first two are not told apart by their seeds."
+    seconds = cells(section.tables[1], "LSTM")
+    assert seconds["400"] == ("5.0", "4.0 to 6.0")
+
+
+def test_one_seed_has_no_interval_over_seeds_and_that_is_said(tmp_path, undrawn):
+    for model, score in (("echo_state", 70.0), ("lstm", 60.0)):
+        learned(tmp_path / "run", model, {50: score, 400: score})
+    (section,) = shown(tmp_path / "run", data_curves)
+    assert section.said[0].endswith("by more than is sure: one seed each leaves nothing to judge a lead by.")
+    assert cells(section.tables[0], "LSTM")["50"] == ("60.0", "")
+    assert "One seed a model: there is no interval over seeds" in section.note
+    assert "every line has one seed, and so no interval over seeds" in page(tmp_path / "run")
+
+
+def test_trials_that_failed_are_listed_with_their_probe_and_variant_and_named_beside_the_numbers(made):
+    told = text(made)
+    lost = "LSTM Recall, memory span (recall) 7 failed failed at length 16 seqbench run long --models lstm"
+    assert lost in told
+    assert "No number came of 2 seeds of the LSTM, which count nowhere here: see Failures." in told
+    assert "2 trials of long sequences of 128 gave no number: see Failures." in told
+    assert "LSTM 2 of 32 trials gave no number: 1 diverged, 1 failed 6.2 2 of 32 trials that ran" in told
+
+
+def test_seeds_of_one_configuration_are_one_line_and_other_settings_another(tmp_path, undrawn):
+    for seed in (2, 0, 1, 0):
+        spans(tmp_path / "run", "lstm", seed)
+    spans(tmp_path / "run", "lstm", 0, config={"model": {"hidden": 128}}, id="other", command="another")
+    ((panel, lines),) = long.panels(gather([tmp_path / "run"]), "span").items()
+    assert panel.title == "Recall"
+    assert sorted(one.seeds for one in lines) == [1, 3]
+    assert all("hidden" in one.name for one in lines)
+    assert [row.result.seed for row in max(lines, key=lambda one: one.seeds).rows] == [0, 1, 2]
+
+
+def test_one_variant_on_unlike_data_is_two_tasks(tmp_path, undrawn):
+    for n, data in enumerate(("a" * 64, "b" * 64)):
+        config = {"data": f"/home/me/{data[0]}", "notes": {}}
+        lengths(tmp_path / "run", "lstm", "sentiment", 60.0, made_of={"data": data}, config=config, id=str(n))
+    found = long.panels(gather([tmp_path / "run"]), "by_length")
+    assert [panel.title for panel in found] == ["Sentiment: own data: a", "Sentiment: own data: b"]
+
+
+@functools.cache
+def shape(folder: Path) -> list[tuple[str, ...]]:
+    """What a page is made of where every text is harmless."""
+    written = write([said_everywhere(folder / "run", HARMLESS)], folder / "page")
+    return Shape(written.read_text("utf-8")).found
+
+
+def every_probe(run: Path) -> list[Result]:
+    """One row of each probe."""
+    return [
+        spans(run, "lstm"), everywhere(run, "lstm", "synthetic.adding", {10: 99.0, 200: 1.0}),
+        extrapolated(run, "lstm", {10: 100.0, 80: 50.0}), flows(run, "lstm", (0.1, 0.2)),
+        lengths(run, "lstm", "translation", 20.0), learned(run, "lstm", {50: 60.0, 100: 61.0}),
+    ]  # fmt: skip
+
+
+def said_everywhere(run: Path, said: str) -> Path:
+    """A run in which every text is `said`."""
+    for n, made in enumerate(every_probe(run.parent / f"{run.name}-aside")):
+        for k in range(2):
+            probe = {**made.config["probe"], "along": said, said: said}
+            config = {
+                said: said, "model": {"hidden": f"{said}{k}", "start": said, "gain": said}, "task": {said: said},
+                "learning": {"rule": said, "clip": said}, "batch": said, "probe": probe, "variant": f"{said}{n}",
+                "notes": {said: said, "metric": said},
+            }  # fmt: skip
+            texts = dict.fromkeys(("model", "task", "suite", "command", "reason", "time"), said)
+            changes = {"environment": {"device": said, "processor": said, said: said}, "id": f"{n}{k}", "output": said}
+            changes |= {"task": said + "2" * (n == 1)}  # of one probe there are two: no variants side by side
+            append(run, Result(**{**made.__dict__, **texts, **changes, "config": config}))
+        append(run, Result(**{**made.__dict__, **texts, "status": said, "metrics": {}, "id": f"f{n}", "curve": []}))
+    return run
+
+
+@pytest.mark.parametrize("said", HOSTILE[::2], ids=range(0, len(HOSTILE), 2))
+def test_a_page_is_made_of_the_same_elements_whatever_its_rows_say(undrawn, tmp_path, tmp_path_factory, said):
+    folder = write([said_everywhere(tmp_path / "run", said)], tmp_path / "page").parent
+    assert Shape((folder / "index.html").read_text("utf-8")).found == shape(tmp_path_factory.getbasetemp() / "far")
+    inert(folder)
+    inert_markdown((folder / "report.md").read_text("utf-8"))
+    assert all(re.fullmatch(r"[a-z0-9-]+\.svg", p.name) for p in (folder / "figures").iterdir())
+
+
+def test_hostile_names_are_drawn_as_text(tmp_path):
+    for n, name in enumerate(HOSTILE[:6]):
+        made = (spans if n % 2 else flows)(tmp_path / "aside", "lstm", *(() if n % 2 else ((0.1, 0.2),)))
+        append(tmp_path / "run", Result(**{**made.__dict__, "model": name, "id": str(n)}))
+    inert(write([tmp_path / "run"], tmp_path / "page").parent)
+
+
+ODD: list[Any] = [1e308, -1, 5e-324, 0, 10**300, 1e9, -1e9, 0.5]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_absurd_numbers_break_no_page(undrawn, tmp_path, odd):
+    inert(write([absurd(tmp_path, odd)], tmp_path / "page").parent)
+
+
+def absurd(folder: Path, odd: Any) -> Path:
+    """A run in which any number may be `odd`."""
+    for n, made in enumerate(every_probe(folder / "aside")):
+        curve = [*({**point, key: odd} for point in made.curve[:3] for key in point), *made.curve, {}]
+        told = {key: odd if isinstance(value, float | int) else value for key, value in made.config["probe"].items()}
+        config = {**made.config, "probe": told, "task": {"length": odd}}
+        for seed in range(2):
+            for k, metrics in enumerate((made.metrics, dict.fromkeys(made.metrics, odd))):
+                changes = {"metrics": metrics, "curve": curve, "config": config, "id": f"{n}{seed}{k}", "seed": seed}
+                append(folder / "run", Result(**{**made.__dict__, **changes, "model": ("rnn", "lstm")[k]}))
+    return folder / "run"
+
+
+def test_absurd_numbers_are_drawn_without_harm(tmp_path):
+    inert(write([absurd(tmp_path, 5e-324), absurd(tmp_path / "large", 1e9)], tmp_path / "page").parent)
+
+
+WRONG: list[Any] = [None, "text", 7, [], {}, [[]], [None], [{"length": "16", "score": []}], {"metric": [1]}]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_fields_of_the_wrong_type_or_missing_break_no_page(undrawn, tmp_path, wrong):
+    run = tmp_path / "run"
+    for k, made in enumerate(every_probe(run)):
+        for n, name in enumerate(("config", "curve", "notes", "probe", "task", "model", "learning", "variant", "main")):
+            stored = json.loads(record.storable(made)) | {"schema": 1, "id": f"{k} {n}"}
+            if name in ("config", "curve", "main"):
+                stored[name] = wrong
+            else:
+                stored["config"][name] = wrong
+            with (run / record.RESULTS).open("a") as file:
+                file.write(json.dumps(stored) + "\n")
+    inert(write([run], tmp_path / "page").parent)
+
+
+def many(folder: Path, variants: int, configurations: int) -> Path:
+    """A run of every probe in many variants, and the first of them in many configurations."""
+    run = folder / "run"
+    run.mkdir()
+    with (run / record.RESULTS).open("w") as file:
+        for made in every_probe(folder / "aside"):
+            stored = json.loads(record.storable(made)) | {"schema": 1}
+            told = [(f"variant {n}", 0) for n in range(variants)] + [("variant 0", n) for n in range(1, configurations)]
+            for n, (variant, hidden) in enumerate(told):
+                config = {**made.config, "variant": variant, "model": {"hidden": hidden}}
+                file.write(json.dumps(stored | {"config": config, "id": f"{made.probe} {made.task} {n}"}) + "\n")
+    return run
+
+
+def test_many_variants_and_configurations_are_cut_and_that_is_said(tmp_path, undrawn):
+    told = page(many(tmp_path, 30, 70))
+    assert "Showing the first 12 of 30 variants." in told
+    assert "Showing the first 60 of 70 configurations." in told
+    assert "The figures show the first 8." in told
+
+
+def test_a_figure_stays_small_however_long_its_curves_are(tmp_path):
+    long_ones = [{"distance": d, "stage": s, "log10_norm": -0.1 * d * (1 + s)} for s in (0, 10) for d in range(500)]
+    for n in range(20):
+        settings = {"model": {"hidden": n}, "notes": {}}
+        flows(tmp_path / "run", "lstm", (0.1, 0.2), id=str(n), command=str(n), curve=long_ones, config=settings)
+        wide = dict.fromkeys(range(1, 1000), 50.0)
+        extrapolated(tmp_path / "run", "lstm", wide, n % 3, id=f"e{n}", command=f"e{n}", config=settings)
+    folder = write([tmp_path / "run"], tmp_path / "page").parent
+    sizes = [path.stat().st_size for path in (folder / "figures").iterdir()]
+    figures = 12 * (4 + 3)  # variants of five probes, two of which have two figures
+    assert len(sizes) == 2
+    assert max(sizes) * figures < 5_000_000
+
+
+def test_the_same_trials_make_the_same_bytes(tmp_path):
+    spans(tmp_path / "run", "lstm")
+    flows(tmp_path / "run", "lstm", (0.1, 0.2))
+    first, again = (write([tmp_path / "run"], tmp_path / name).parent for name in ("page", "again"))
+    files = [path for path in first.rglob("*") if path.is_file()]
+    assert len(files) == 5
+    for path in files:
+        assert path.read_bytes() == (again / path.relative_to(first)).read_bytes(), path.name

@@ -11,19 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_inert import HOSTILE
+from test_report import floor, inert, text
+from test_report_inert import HOSTILE, inert_markdown
 
+import tasks
 from bench import cli, record, suites
 from bench.record import Result, append
 from bench.statistics import over_seeds
 from reports import parts, reproduction
+from reports.html import write
 from reports.parts import Cell
 from reports.reproduction import (
-    ABOVE, ABSENT, BELOW, INCOMPARABLE, PUBLISHED, REPRODUCED, UNDECIDED, Ours, Published, Reproduction, Taken, judged,
-    lacks, reproduced,
-)  # fmt: skip
+    ABOVE,
+    ABSENT,
+    BELOW,
+    INCOMPARABLE,
+    PUBLISHED,
+    REPRODUCED,
+    UNDECIDED,
+    Ours,
+    Published,
+    Reproduction,
+    Taken,
+    judged,
+    lacks,
+    reproduced,
+)
 from reports.stored import Stored, gather
-from tasks import available as tasks_available
 
 TEST_2016 = {"pair": "de-en", "test": "test_2016_flickr"}
 
@@ -276,8 +290,7 @@ def test_of_as_many_seeds_the_longer_training_stands_and_remarks_make_no_other_s
 
 def cells(one: Reproduction) -> tuple[Cell, ...]:
     """The line of the table."""
-    tables = [t for s in [reproduction._table("Topic", [one])] for t in [s]]
-    return tables[0].rows[0]
+    return reproduction._table("Topic", [one]).rows[0]
 
 
 def test_the_table_shows_ours_with_n_and_interval_and_one_seed_says_so(tmp_path):
@@ -359,10 +372,10 @@ def test_every_command_names_a_suite_a_variant_and_models_that_exist(command):
     assert told.keys() <= {"--variant", "--models", "--tasks", "--data", "--set", "--seeds", "--device"}
     trials = suites.load(suite)
     assert trials
-    models, tasks = (told[name][0].split(",") if name in told else None for name in ("--models", "--tasks"))
+    models, asked = (told[name][0].split(",") if name in told else None for name in ("--models", "--tasks"))
     assert {*(models or [])} <= {*suites.FAMILIES}
-    assert {*(tasks or [])} <= {*tasks_available()}
-    trials = suites.reshaped(trials, models, tasks, None)
+    assert {*(asked or [])} <= {*tasks.names()}
+    trials = suites.reshaped(trials, models, asked, None)
     trials = cli._of_variant(trials, told.get("--variant", [""])[0])
     trials = suites.fed(trials, cli._own_data(told.get("--data", []), trials))
     for setting in told.get("--set", []):
@@ -392,13 +405,13 @@ ODD: list[Any] = [
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_fields_of_the_wrong_type_do_no_harm(tmp_path, odd):
-    for write in (adding, parity):
-        write(tmp_path / "aside", 1.6)
+    for stores in (adding, parity):
+        stores(tmp_path / "aside", 1.6)
     lines = (tmp_path / "aside" / record.RESULTS).read_text("utf-8").splitlines()
-    with_one_odd = [json.loads(line) | {"schema": 1} for line in lines]
+    unsealed = [{k: v for k, v in json.loads(line).items() if k not in ("after", "sum")} for line in lines]
     tmp_path.joinpath("run").mkdir()
     with (tmp_path / "run" / record.RESULTS).open("w") as file:
-        for n, stored in enumerate(with_one_odd):
+        for n, stored in enumerate(one | {"schema": 1} for one in unsealed):
             for name in ("config", "curve", "environment", "budget", "metrics"):
                 if isinstance(odd, type(stored[name])):
                     file.write(json.dumps(stored | {name: odd, "id": f"{n}{name}"}).replace("Infinity", "7") + "\n")
@@ -406,6 +419,7 @@ def test_fields_of_the_wrong_type_do_no_harm(tmp_path, odd):
                 changed = stored | {"config": stored["config"] | {name: odd}, "id": f"{n}config {name}"}
                 file.write(json.dumps(changed).replace("Infinity", "7") + "\n")
     stored = gather([tmp_path / "run"])
+    assert len(stored.rows) >= 8
     assert len(reproduced(stored)) == len(PUBLISHED)
     reproduction.sections(stored, parts.USUAL)
 
@@ -443,3 +457,18 @@ def test_an_entry_of_ones_own_is_judged_like_the_others(tmp_path):
     (one,) = reproduced(gather([tmp_path]), [mine])
     assert (one.verdict, one.values) == (REPRODUCED, (81.0,))
     assert reproduced(Stored((), {}, 0, 0), [mine])[0].verdict == ABSENT
+
+
+def test_the_page_and_its_markdown_show_the_comparison_where_there_is_one_and_nothing_else_does(tmp_path):
+    adding(tmp_path / "run", 1.6)
+    folder = write([tmp_path / "run"], tmp_path / "page").parent
+    inert(folder)
+    markdown = (folder / "report.md").read_text("utf-8")
+    inert_markdown(markdown)
+    for shown in (text(folder), re.sub(r"[()|*]", "", markdown)):
+        told = " ".join(shown.split())
+        assert f"Of {len(PUBLISHED)} published numbers 1 is reproduced and {len(PUBLISHED) - 1} are not run." in told
+        assert "mean squared error; tolerance 0.01 0.164 n = 1 reproduced" in told
+        assert "seqbench run long --variant adding --models rnn --set probe.lengths=600" in told
+    floor(tmp_path / "other", "dictionary", "translation", 3.0)
+    assert "published number" not in text(write([tmp_path / "other"], tmp_path / "page").parent)
