@@ -14,14 +14,15 @@ from tasks.synthetic import Drawn, Synthetic
 
 
 class Mqar(Synthetic):
-    """n symbols: blanks, then pairs of a key and its value. Each key is given once, in any order; its value is asked.
+    """n symbols: blanks, then pairs of a key and its value. Keys are given, drawn anew each time; their values are asked.
 
     ```
     source: 8 8 5 2 7 0   (n = 6, vocabulary 8, 2 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
-    target: 7 8 0 5 8 2   (7 and 5 are given, and the blank behind each)
+    target: 7 8 0 5 8 2   (2 queries: 7 and 5 are given, and the blank behind each)
     ```
 
-    The pause behind a key is for models that look before they read: additive attention is computed from the state
+    A key may be asked again and another never: were each asked once, the answers given so far would tell the last one,
+    and half of the loss could be saved by elimination, without any recall. The pause behind a key is for models that look before they read: additive attention is computed from the state
     before the newest symbol. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by
     default. Ceiling 100 %.
     """
@@ -35,6 +36,7 @@ class Mqar(Synthetic):
 
         vocabulary: Annotated[int, Range(2, 8192)] = 128
         pairs: Annotated[int, Range(1, 4096)] = 4
+        queries: Annotated[int, Range(0, 4096)] = 0  # keys that are asked; 0: as many as pairs
         pause: Annotated[int, Range(0, 16)] = 1  # blanks, given as well, between a key that is asked and its value
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
@@ -53,20 +55,25 @@ class Mqar(Synthetic):
             raise BadInput(f"{self.name}: {pairs} pairs, but a length of {length} holds {length // 2}")
 
     def written(self, length: int) -> int:
-        """Every key, its pause and its value."""
-        return (2 + self.config.pause) * int(self.config.pairs)
+        """Every key that is asked, its pause and its value."""
+        return (2 + self.config.pause) * self.asks
+
+    @property
+    def asks(self) -> int:
+        """How many keys are asked."""
+        return int(self.config.queries or self.config.pairs)
 
     def draw(self, random: np.random.Generator, count: int, length: int) -> Drawn:
-        """Distinct keys, any values; the answer holds the same pairs in another order."""
+        """Distinct keys, any values; the answer holds some of the pairs."""
         pairs, pause = self.config.pairs, self.config.pause
         keys = random.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)[:, :pairs] + self.choices
         told = np.stack([keys, random.integers(self.choices, size=(count, pairs))], axis=2)  # (N, pairs, 2)
         sources = np.full((count, length), self.symbols - 1)
         sources[:, length - 2 * pairs :] = told.reshape(count, -1)
-        order = random.permuted(np.tile(np.arange(pairs), (count, 1)), axis=1)
-        turned = np.take_along_axis(told, order[..., None], axis=1)
+        asked = random.integers(pairs, size=(count, self.asks))
+        turned = np.take_along_axis(told, asked[..., None], axis=1)
         targets = np.insert(turned, [1] * pause, self.symbols - 1, axis=2).reshape(count, -1)
-        return Drawn(sources, targets, np.tile([True] * (1 + pause) + [False], (count, pairs)))
+        return Drawn(sources, targets, np.tile([True] * (1 + pause) + [False], (count, self.asks)))
 
     def solve(self, source: np.ndarray, asked: Sequence[int] | None = None) -> list[int]:
         """Every key with its pause and its value: those `asked`, blanks among them left out, else all as they came."""
