@@ -265,6 +265,12 @@ def test_decay_is_the_slope_of_the_logarithm():
     assert gradients.decay(norms[::-1]) == pytest.approx(-0.25)
 
 
+def test_norms_that_vanished_altogether_are_no_part_of_the_decay():
+    norms = np.concatenate([np.zeros(4), 3.0 * np.exp(-0.25 * np.arange(5)[::-1])])
+    assert gradients.decay(norms) == pytest.approx(0.25)
+    assert math.isnan(gradients.decay(np.array([0.0, 0.0, 1.0])))
+
+
 def test_bursts_are_counted_against_the_median():
     found = gradients._bursts([1.0, 2.0, 3.0, 20.1, 19.9], 2.5)
     assert found == {"norm_median": 3.0, "norm_largest": 20.1, "exploded": 0, "clipped_share": 0.6}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,7 +76,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
                 watch.alive()
     metrics |= _bursts([float(norm) for norm in norms if norm is not None], getattr(settings, "clip", 0.0))
     metrics["path"] = model.path(batch.source.shape[1], 0)
-    main = "decay" if "decay" in metrics else "decay_start"
+    main = next(name for name in ("decay", "decay_start", "path") if name in metrics)
     return [row(trial, made_of, device, main, metrics, points, model=model)]
 
 
@@ -89,9 +90,11 @@ def _measured(model: Model, batch: Batch, how: Config, update: int, metrics: dic
     """The stored points of one stage; the fit goes into `metrics`, as that of the start or of the newest stage."""
     norms = flow(model, batch)  # (B, S)
     name = "decay" if update else "decay_start"
-    rates = [decay(example) for example in norms]
+    rates = [rate for rate in map(decay, norms) if not math.isnan(rate)]
     found = over_seeds(rates)
-    metrics[name] = float(np.mean(rates))
+    for stale in (name, f"{name}_low", f"{name}_high"):  # of a stage before
+        metrics.pop(stale, None)
+    metrics |= {name: float(np.mean(rates))} if rates else {}
     if found is not None:
         metrics |= {f"{name}_low": found.low, f"{name}_high": found.high}
     logs = np.log10(np.maximum(norms, LEAST))
@@ -173,11 +176,14 @@ def scaled(model: Model, factor: float) -> Iterator[None]:
 
 
 def decay(norms: np.ndarray) -> float:
-    """By how much the logarithm of the norm falls with each step further from the end: -slope of a straight line."""
-    distances = np.arange(len(norms))[::-1]
-    if len(norms) < 2:
-        return 0.0
-    return -float(np.polyfit(distances, np.log(np.maximum(norms, LEAST)), 1)[0])
+    """By how much the logarithm of the norm falls with each step further from the end: -slope of a straight line.
+
+    Through norms that float64 can tell from zero; nan where there are fewer than two.
+    """
+    seen = norms > LEAST
+    if seen.sum() < 2:
+        return math.nan
+    return -float(np.polyfit(np.arange(len(norms))[::-1][seen], np.log(norms[seen]), 1)[0])
 
 
 def _bursts(norms: list[float], clip: float) -> Numbers:
