@@ -14,17 +14,17 @@ from tasks.synthetic import Drawn, Synthetic
 
 
 class Mqar(Synthetic):
-    """n symbols: blanks, then pairs of a key and its value. Keys are given, drawn anew each time; their values are asked.
+    """n symbols: blanks, then pairs of a key and its value. Keys are given, drawn anew each time, their values asked.
 
     ```
     source: 8 8 5 2 7 0   (n = 6, vocabulary 8, 2 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
     target: 7 8 0 5 8 2   (2 queries: 7 and 5 are given, and the blank behind each)
     ```
 
-    A key may be asked again and another never: were each asked once, the answers given so far would tell the last one,
-    and half of the loss could be saved by elimination, without any recall. The pause behind a key is for models that look before they read: additive attention is computed from the state
-    before the newest symbol. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by
-    default. Ceiling 100 %.
+    A key may be asked again and another never: were each asked once, the answers given so far would tell the last
+    one, and half of the loss could be saved by elimination, without any recall. The pause behind a key is for models
+    that look before they read: additive attention is computed from the state before the newest symbol. Keys are
+    distinct, values need not be. Floor: one of the values by chance, 1/64 by default. Ceiling 100 %.
     """
 
     name = "synthetic.mqar"
