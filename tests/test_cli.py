@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -267,11 +267,12 @@ def test_help_answers_at_once_without_torch(words):
     command = [sys.executable, "-c", code, *words]
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.stderr.strip() == "False"
-    assert min(times) < 1.0  # 0.3 s on a quiet machine; three times that, because tests rarely have one
+    assert min(times) < 1.0  # of the processor's seconds, 0.3 on a quiet machine; a neighbour stretches them, too
 
 
 def test_the_commands_and_options_stay_as_they_are():

@@ -111,7 +111,7 @@ def test_one_beam_of_the_beam_search_is_greedy(model):
     size, room = 4, ROOM
     with torch.no_grad():
         state = model.encode(*SOURCE, room)
-        found = model._beams(state, size, room, SOURCE[0].device, 1, 1.0)
+        found = model._beams(state, size, [None] * room, SOURCE[0].device, 1, 1.0)
     assert found.equal(functional.pad(model.generate(*SOURCE), (0, found.shape[1] - ROOM)))
 
 
