@@ -19,6 +19,7 @@ from bench.record import RecordError, Result
 MEANS = ("exact", "accuracy", "cider")  # metrics that are the mean of their items
 ROUNDING = 0.006  # items are stored with two decimals
 PER_CENT = ("bleu", "chrf", "exact", "accuracy", "macro_f1", "structure", "naming")
+SIGNED = ("decay", "explained", "inside", "beyond", "validation")  # slopes, and scores that guessing leaves at zero
 SPARE = 1.5  # a budget in seconds is met by a forecast
 
 
@@ -57,7 +58,7 @@ def _twice(results: list[Result]) -> Iterator[str]:
         if result.id and (result.id, result.model) in known:
             yield f"{_label(result)} is stored twice (id {result.id})"
         known[result.id, result.model] = result
-        if result.curve:
+        if any("seconds" in point for point in result.curve):  # scores alone may well agree: two seeds that solved it
             same = json.dumps([result.model, result.task, result.curve])
             if same in curves and curves[same].id != result.id:
                 yield f"{_label(result)} has the curve of seed {curves[same].seed} to the last digit, its seconds too"
@@ -83,8 +84,9 @@ def _bounds(result: Result) -> Iterator[str]:
         yield f"the metric {result.main!r} that heads it is missing"
     for name, value in result.metrics.items():
         high = 100 if name.removesuffix("_held_out") in PER_CENT else math.inf
-        if not -1e-9 <= value <= high + 1e-6:
-            yield f"{name} = {value:g} lies outside 0 to {high:g}"
+        low = -math.inf if name.startswith(SIGNED) and not name.endswith(PER_CENT) else 0.0
+        if not low - 1e-9 <= value <= high + 1e-6:
+            yield f"{name} = {value:g} lies outside {low:g} to {high:g}"
 
 
 def _overspent(result: Result) -> Iterator[str]:

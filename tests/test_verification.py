@@ -224,3 +224,19 @@ def test_rows_of_the_present_schema_are_written_as_the_golden_file_has_them(tmp_
     for row in rows:
         record.append(tmp_path / "again", row)
     assert (tmp_path / "again" / record.RESULTS).read_bytes() == golden.read_bytes()
+
+
+def test_slopes_may_fall_below_zero_and_seeds_may_score_alike(tmp_path):
+    points = [{"length": 10, "score": 100.0}, {"length": 80, "score": 100.0}]
+    for seed in (0, 1):
+        told = {"probe": "extrapolate", "model": "lstm", "task": "synthetic.parity", "seed": seed, "status": "ok"}
+        told |= {
+            "metrics": {"inside": 100.0, "decay_low": -0.01},
+            "main": "inside",
+            "curve": points,
+            "id": f"{seed:016x}",
+        }
+        record.append(tmp_path, record.Result(**told))
+    said = "\n".join(verification.problems(tmp_path))
+    assert "outside" not in said
+    assert "to the last digit" not in said
