@@ -101,6 +101,8 @@ def run(
     over = [seed] if seed is not None else list(range(seeds)) or None
     trials = suites.reshaped(trials, _words(models), _words(tasks), over)
     trials = _of_variant(trials, variant)
+    if not trials:
+        raise UsageError(f"suite {suite} has no trial of --models {models or 'all'} on --tasks {tasks or 'all'}")
     trials = suites.fed(trials, _own_data(data or [], trials))
     for text in [*([f"precision={precision}"] if precision else []), *(setting or [])]:
         trials = _with(trials, text)

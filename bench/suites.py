@@ -95,7 +95,7 @@ def variants(
     """Every variant of the suite's settings, each on the task it names, over its own models and seeds or over these.
 
     "models" of a variant: what differs from those of "sizes" that it names, by model. A model nobody named is a
-    contestant wherever "others" says so, and a task that no variant names takes the place of its own kind's.
+    contestant wherever "others" says so.
     """
     written = settings(suite)
     return [
@@ -120,8 +120,7 @@ def variants(
 def _sizes(sizes: dict[str, dict[str, Any]], variant: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Settings by model: those of the size, and what the variant says beside them."""
     own: dict[str, dict[str, Any]] = variant["models"]
-    every = variant.get("each", {})
-    return {model: sizes[variant["size"]].get(model, {}) | every | said for model, said in own.items()}
+    return {model: sizes[variant["size"]].get(model, {}) | said for model, said in own.items()}
 
 
 def _variant(

@@ -112,7 +112,8 @@ class Course:
             if self._due():
                 watch.save(self.snapshot, self.training.updates)  # so that a stop may fall into the evaluation
                 self._evaluate(watch)
-            if self.training.updates == self.updates or (self.training.best_score or -math.inf) >= self.enough:
+            best = self.training.best_score
+            if self.training.updates == self.updates or (best is not None and best >= self.enough):
                 break
             watch.between(self.snapshot, self.training.updates)
             self._learn(stream)

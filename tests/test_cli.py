@@ -314,3 +314,9 @@ def test_every_suite_describes_trials_whose_every_setting_is_known():
             tasks.configured(tasks.load(one.task).Config, one.task_settings, one.task)
             if one.probe != "floor":
                 asked.rule(one, asked.model(one)[0])
+
+
+def test_a_suite_without_a_trial_for_what_was_asked_says_so(seqbench):
+    code, _, err = seqbench("run", "long", "--tasks", "sorting")
+    assert code == 2
+    assert err.strip() == "seqbench: suite long has no trial of --models all on --tasks sorting"

@@ -573,3 +573,13 @@ def test_models_of_the_same_words_answer_longer_sources_with_room(tmp_path):
     assert max(map(len, said.tokens)) <= longer.spec.max_target
     assert longer.spec.max_target > asked.task(one).spec.max_target
     assert isinstance(by_length.Config().longer, tuple)
+
+
+def test_what_is_compiled_is_compiled_in_every_probe_of_learning(monkeypatch):
+    from bench.learning.gradient import Gradient
+
+    compiled = []
+    monkeypatch.setattr(Gradient, "compile", lambda self: compiled.append(self))
+    for asked_for in (False, True):
+        asked.learner(trial(compile=asked_for), CPU)(3)
+        assert len(compiled) == asked_for

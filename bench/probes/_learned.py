@@ -14,7 +14,7 @@ from bench import identity, machine
 from bench.checkpoint import Snapshot
 from bench.probes import asked
 from bench.record import Result
-from bench.train import DivergedError, Learner, Training, answers, train
+from bench.train import DivergedError, Training, answers, train
 from bench.trial import Trial, now
 from bench.watch import Watch
 from models import Model
@@ -98,15 +98,7 @@ def taught(
     trial: Trial, device: torch.device, watch: Watch, enough: float | None = None, task: Task | None = None
 ) -> tuple[Model, Training]:
     """A model of the trial's, trained on its task, or on `task` under the same specification."""
-    kind, _ = asked.model(trial)
-    rule, settings = asked.rule(trial, kind)
-    precision = rule.computes(machine.precision(machine.able(device), trial.precision))
-
-    def make(updates: int) -> Learner:
-        model = asked.built(trial, device)
-        return model, rule(model, settings, updates, precision)
-
-    task = task or asked.task(trial)
+    task, make = task or asked.task(trial), asked.learner(trial, device)
     return train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch, enough)
 
 
@@ -141,7 +133,7 @@ def row(
     """What a probe of learning stores; a point of its curve stands where its first number says."""
     kind, chosen = asked.model(trial)
     rule, settings = asked.rule(trial, kind)
-    precision = rule.computes(machine.precision(machine.able(device), trial.precision))
+    precision = asked.computed(trial, rule, device)
     counts = {} if model is None else model.parameter_counts()
     return Result(
         probe=trial.probe,

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,27 @@ def built(trial: Trial, device: torch.device) -> Model:
     kind, chosen = model(trial)
     torch.manual_seed(trial.seed)
     return kind(task(trial).spec, chosen).to(device)
+
+
+def learner(trial: Trial, device: torch.device) -> Callable[[int], tuple[Model, learning.Rule]]:
+    """What makes, for a number of updates, the model as its seed makes it and the rule that teaches it."""
+    kind, _ = model(trial)
+    taught, settings = rule(trial, kind)
+    precision = computed(trial, taught, device)
+
+    def make(updates: int) -> tuple[Model, learning.Rule]:
+        one = built(trial, device)
+        teacher = taught(one, settings, updates, precision)
+        if trial.compile:
+            teacher.compile()
+        return one, teacher
+
+    return make
+
+
+def computed(trial: Trial, taught: type[learning.Rule], device: torch.device) -> torch.dtype:
+    """The precision that a rule computes in."""
+    return taught.computes(machine.precision(machine.able(device), trial.precision))
 
 
 def config(configured: Task | Model) -> dict[str, Any]:

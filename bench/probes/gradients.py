@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench import machine
 from bench.learning import Rule
 from bench.probes import asked
 from bench.probes._learned import Numbers, drawn, row
@@ -49,13 +48,11 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     """One model and seed, before, during and after training."""
     task, how = drawn(trial), asked.probe(trial)
     kind, _ = asked.model(trial)
-    taught, settings = asked.rule(trial, kind)
-    model = asked.built(trial, device)
-    precision = taught.computes(machine.precision(machine.able(device), trial.precision))
+    _, settings = asked.rule(trial, kind)
     updates = trial.budget.updates
     if updates is None:
         raise BadInput("probe gradients: the budget has to count updates")
-    rule = taught(model, settings, updates, precision)
+    model, rule = asked.learner(trial, device)(updates)
     batch = collate(task.items("test"), range(min(how.examples, len(task.items("test")))), task.spec)
     with scaled(model, how.input_scale):
         points, metrics = [], dict[str, float | int]()
@@ -68,7 +65,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             loss = rule.learn(one.to(device))
             norms.append(getattr(rule, "norm", None))
             if update in marks:
-                _solved(rule, last=update == updates)
+                _solved(rule)
                 points += _measured(model, batch, how, update, metrics)
                 metrics |= {} if loss is None else {"loss": float(loss)}
             if update % 20 == 0:
@@ -80,7 +77,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     return [row(trial, made_of, device, main, metrics, points, model=model)]
 
 
-def _solved(rule: Rule, last: bool) -> None:
+def _solved(rule: Rule) -> None:
     """The head as it stands; of several candidates the one in the middle."""
     candidates = iter(rule.candidates(last=False))
     next(candidates)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bench import identity, machine, record
 from bench.probes import asked
-from bench.train import Answers, Learner, Training, answers, train
+from bench.train import Answers, Training, answers, train
 from bench.trial import Trial, now
 from bench.watch import Watch
 from models import Model
@@ -33,16 +33,10 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     task = asked.task(trial)
     kind, _ = asked.model(trial)
     rule, settings = asked.rule(trial, kind)
-    precision = rule.computes(machine.precision(machine.able(device), trial.precision))
-
-    def make(updates: int) -> Learner:
-        model = asked.built(trial, device)
-        taught = rule(model, settings, updates, precision)
-        if trial.compile:
-            taught.compile()
-        return model, taught
-
-    model, training = train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch)
+    precision = asked.computed(trial, rule, device)
+    model, training = train(
+        asked.learner(trial, device), task, trial.budget, trial.batch, trial.seed, device, trial.points, watch
+    )
     said = answers(model, task, "test", device, trial.beam, watch=watch)
     scores = task.score(said.tokens, "test")
     learning = {
