@@ -566,6 +566,21 @@ def test_a_key_may_be_asked_again_so_that_nothing_can_be_told_by_elimination():
     assert task.score(solved(task), "test").totals == {"accuracy": 100, "exact": 100}
 
 
+def test_training_may_hold_fewer_pairs_and_what_is_tested_never_does():
+    task = made("mqar", length=10, fewest=1, queries=4)
+
+    def pairs(source):
+        return int((source != FIRST + 9).sum()) // 2
+
+    drawn = {frozenset(pairs(source) for source in batch.source.numpy()) for batch in task.batches("train", 64)}
+    assert drawn == {frozenset({n}) for n in (1, 2, 3)}
+    assert all({len(target) for target in batch.target} == {13} for batch in task.batches("train", 64))
+    for split in ("validation", "test"):
+        assert {pairs(source) for source in task.items(split).sources} == {3}
+    with pytest.raises(BadInput, match="fewest=4 is above pairs=3"):
+        made("mqar", length=10, fewest=4)
+
+
 def test_a_single_pair_takes_two_symbols():
     task = made("mqar", vocabulary=200, pairs=1, length=2)
     assert task.score(solved(task), "test").totals == {"accuracy": 100, "exact": 100}

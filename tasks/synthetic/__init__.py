@@ -87,6 +87,10 @@ class Synthetic(Task):
     def fits(self, length: int) -> None:
         """Whether the other settings allow that length. Raises BadInput, which says the limit."""
 
+    def practised(self, random: np.random.Generator) -> Synthetic:
+        """What one training batch is drawn from: this task, or an easier form of it."""
+        return self
+
     def written(self, length: int) -> int:
         """Symbols of the longest answer at length n, its end not counted."""
         return length
@@ -128,7 +132,8 @@ class Synthetic(Task):
             random = np.random.default_rng([1, seed, epoch, place])
             count = min(size, EPOCH - place * size)
             length = int(random.integers(self.shortest, self.config.length + 1))
-            batch = collate(self._split(split, random, count, length), np.arange(count), self.spec)
+            items = self.practised(random)._split(split, random, count, length)
+            batch = collate(items, np.arange(count), self.spec)
             yield batch._replace(item=batch.item + place * size)
 
     def _split(self, split: Split, random: np.random.Generator, count: int, length: int) -> Items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ class Mqar(Synthetic):
 
         vocabulary: Annotated[int, Range(2, 8192)] = 128
         pairs: Annotated[int, Range(1, 4096)] = 4
+        fewest: Annotated[int, Range(0, 4096)] = 0  # pairs of a training batch, from this up; 0: always all
         queries: Annotated[int, Range(0, 4096)] = 0  # keys that are asked; 0: as many as pairs
         pause: Annotated[int, Range(0, 16)] = 1  # blanks, given as well, between a key that is asked and its value
 
@@ -44,6 +46,8 @@ class Mqar(Synthetic):
         self.symbols = config.vocabulary + 1
         self.keys = config.vocabulary // 2
         self.choices = config.vocabulary - self.keys  # values come first, so that a drawn answer is one of them
+        if config.fewest > config.pairs:
+            raise BadInput(f"{self.name}: fewest={config.fewest} is above pairs={config.pairs}")
         super().__init__(config, data)
 
     def fits(self, length: int) -> None:
@@ -53,6 +57,15 @@ class Mqar(Synthetic):
             raise BadInput(f"{self.name}: {pairs} pairs, but a vocabulary of {vocabulary} has {self.keys} keys")
         if 2 * pairs > length:
             raise BadInput(f"{self.name}: {pairs} pairs, but a length of {length} holds {length // 2}")
+
+    def practised(self, random: np.random.Generator) -> Synthetic:
+        """Fewer pairs in some batches: of one pair the way to a value is learned, of two that the key matters."""
+        if not self.config.fewest:
+            return self
+        pairs = int(random.integers(self.config.fewest, self.config.pairs + 1))
+        easier = copy.copy(self)
+        easier.config = dataclasses.replace(self.config, pairs=pairs)
+        return easier
 
     def written(self, length: int) -> int:
         """Every key that is asked, its pause and its value."""
