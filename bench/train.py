@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from bench import splits
 from bench.checkpoint import Snapshot
 from bench.learning import Rule
 from bench.machine import wait
@@ -71,8 +72,9 @@ def train(
     """Trains what `make(updates)` returns and leaves the state that did best on validation in it.
 
     Ends early where validation reaches `enough`. Goes on from the newest checkpoint that `watch` has.
-    Raises DivergedError, OutOfMemoryError, Stopped.
+    Raises DivergedError, OutOfMemoryError, Stopped, TestReadError.
     """
+    splits.untouched(task)
     watch = watch or Watch()
     saved = watch.saved()
     updates = saved.numbers["planned"] if saved else planned(make, task, budget, batch, seed, device)

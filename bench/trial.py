@@ -119,14 +119,15 @@ def run(
     """
     import importlib
 
-    from bench import machine, record
+    from bench import machine, record, splits
     from bench.disk import RecordError
     from bench.train import DivergedError
     from bench.watch import Watch
 
     try:
         probe = importlib.import_module(f"bench.probes.{trial.probe}")
-        rows: list[Result] = probe.run(trial, made_of, out, device, watch or Watch())
+        with splits.trial():
+            rows: list[Result] = probe.run(trial, made_of, out, device, watch or Watch())
         for row in rows:
             record.storable(row)
         return rows

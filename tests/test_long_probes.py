@@ -192,7 +192,7 @@ def test_a_search_that_is_stopped_goes_on_behind_what_is_done_and_comes_to_the_s
 def test_scores_are_told_apart_by_length(tmp_path):
     settings = {"length": 3, "shortest": 2, "tested": (2, 5, 9), "examples": 6}
     one = trial(probe="extrapolate", task="synthetic.parity", task_settings=settings, probe_settings={"rates": (0.01,)})
-    task = asked.task(one)
+    task = asked.tested(one)
     answers = [[token] for token in task.items("test").sources.__len__() * [4]]
     scores = task.score(answers, "test")
     points = extrapolate.by_length(task, scores)
@@ -234,7 +234,7 @@ def lost(model, batch, change):
 def test_norms_of_gradients_are_those_of_finite_differences(name, task):
     settings = {"length": 6, "examples": 2} | ({"vocabulary": 8, "pairs": 2} if task == "synthetic.mqar" else {})
     one = trial(name, task=task, task_settings=settings)
-    task = asked.task(one)
+    task = asked.tested(one)
     model = asked.built(one, CPU)
     if name == "echo_state":
         nn.init.normal_(model.head.weight)  # as if it were solved
@@ -299,7 +299,7 @@ def test_an_orthogonal_linear_way_neither_decays_nor_explodes():
     for part in embedded(model):
         part.register_forward_hook(lambda part, inputs, x: x * 0)
     nn.init.eye_(model.encoder.ahead[0].weight_ih_l0)
-    task = asked.task(one)
+    task = asked.tested(one)
     norms = gradients.flow(model, collate(task.items("test"), range(4), task.spec))
     rates = [gradients.decay(each) for each in norms]
     np.testing.assert_allclose(rates, 0, atol=1e-6)
@@ -337,7 +337,7 @@ def test_the_rule_tells_the_norm_before_it_was_clipped():
     one = trial()
     model = asked.built(one, CPU)
     rule = Gradient(model, Gradient.Config(clip=1e-9), 5, torch.float32)
-    rule.learn(next(asked.task(one).batches("train", 5)))
+    rule.learn(next(asked.tested(one).batches("train", 5)))
     assert float(rule.norm) > 1e-3
 
 
@@ -367,7 +367,7 @@ def test_the_shortest_path_counts_recurrent_steps_and_attentions(model, settings
 @pytest.mark.parametrize("model", ["rnn", "lstm"])
 def test_truncation_ends_the_gradient_and_changes_no_state(model):
     one = trial(model, task_settings={"length": 9, "examples": 3})
-    whole, task = asked.built(one, CPU), asked.task(one)
+    whole, task = asked.built(one, CPU), asked.tested(one)
     cut = asked.built(dataclasses.replace(one, model_settings=SMALL[model] | {"truncate": 4}), CPU)
     batch = collate(task.items("test"), range(3), task.spec)
     torch.testing.assert_close(cut(batch), whole(batch))
@@ -379,7 +379,7 @@ def test_truncation_ends_the_gradient_and_changes_no_state(model):
 
 def test_truncation_beyond_the_source_cuts_nothing():
     one = trial(task_settings={"length": 9, "examples": 3})
-    task = asked.task(one)
+    task = asked.tested(one)
     batch = collate(task.items("test"), range(3), task.spec)
     cut = asked.built(dataclasses.replace(one, model_settings=SMALL["lstm"] | {"truncate": 9}), CPU)
     np.testing.assert_allclose(gradients.flow(cut, batch), gradients.flow(asked.built(one, CPU), batch))
@@ -424,7 +424,7 @@ def test_a_label_told_from_the_last_state_is_not_told_from_the_others(model, poo
 def test_the_test_falls_into_parts_by_words_and_each_is_scored_for_itself(tmp_path):
     one = trial("lstm", "by_length", "translation", model_settings={"width": 6, "hidden": 5})
     one = dataclasses.replace(one, task_settings={"vocabulary": 300}, probe_settings={"longer": (4,)}, batch=64)
-    task = asked.task(one)
+    task = asked.tested(one)
     parts = task.by_words((3, 6, 60))
     words = [len(text.split()) for text in task.sentences("test")[0]]
     assert {name: len(part.items("test")) for name, part in parts.items()} == {
@@ -439,7 +439,7 @@ def test_the_test_falls_into_parts_by_words_and_each_is_scored_for_itself(tmp_pa
 
 
 def test_joined_sentences_hold_the_same_text_in_the_same_order():
-    task = asked.task(trial(task="translation", task_settings={"vocabulary": 300}))
+    task = asked.tested(trial(task="translation", task_settings={"vocabulary": 300}))
     longer = task.at_length(30)
     sources, targets = longer.sentences("test")
     assert all(len(text.split()) >= 30 for text in sources)
@@ -452,8 +452,8 @@ def test_joined_sentences_hold_the_same_text_in_the_same_order():
 
 
 def test_training_on_joined_sentences_adds_longer_pairs_and_keeps_the_vocabulary():
-    plain = asked.task(trial(task="translation", task_settings={"vocabulary": 300, "longest": 200}))
-    more = asked.task(trial(task="translation", task_settings={"vocabulary": 300, "joined": 20, "longest": 200}))
+    plain = asked.tested(trial(task="translation", task_settings={"vocabulary": 300, "longest": 200}))
+    more = asked.tested(trial(task="translation", task_settings={"vocabulary": 300, "joined": 20, "longest": 200}))
     before, after = plain.sentences("train")[0], more.sentences("train")[0]
     assert after[: len(before)] == before
     added = [len(text.split()) for text in after[len(before) :]]
@@ -463,7 +463,7 @@ def test_training_on_joined_sentences_adds_longer_pairs_and_keeps_the_vocabulary
 
 
 def test_whole_reviews_are_cut_to_so_many_words():
-    task = asked.task(trial(task="sentiment", task_settings={}))
+    task = asked.tested(trial(task="sentiment", task_settings={}))
     texts = task.at_length(7)._texts["test"][0]
     full = task.at_length(10_000)._texts["test"][0]
     assert max(len(text.split()) for text in texts) == 7
@@ -489,7 +489,7 @@ def test_a_curve_over_data_trains_on_growing_parts_of_the_same_order(monkeypatch
     one = trial("rnn", "data_curve", "sentiment", model_settings={"width": 6, "hidden": 5}, task_settings={})
     how = {"sizes": (3, 8), "passes": 1, "least": 2}
     row = done(dataclasses.replace(one, probe_settings=how), tmp_path)
-    total = len(asked.task(one).items("train"))
+    total = len(asked.tested(one).items("train"))
     assert [point["examples"] for point in row.curve] == [3, 8, total]
     assert [len(part) for part in seen] == [3, 8, total]
     assert seen[1][:3] == seen[0]
@@ -501,7 +501,7 @@ def test_a_curve_over_data_trains_on_growing_parts_of_the_same_order(monkeypatch
 
 
 def test_only_what_is_asked_is_learned_and_what_is_given_is_written():
-    task = asked.task(trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 2}))
+    task = asked.tested(trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 2}))
     batch = next(task.batches("train", 5))
     one = asked.built(trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 2}), CPU)
     for beam in (1, 3):
@@ -517,7 +517,7 @@ def test_a_wrong_given_symbol_costs_nothing():
     from bench.learning.gradient import Taught
 
     one = trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 1, "pause": 0})
-    task, model = asked.task(one), asked.built(one, CPU).eval()
+    task, model = asked.tested(one), asked.built(one, CPU).eval()
     batch = next(task.batches("train", 5))
     loss = Taught(model, 0.0)(batch)
     logits = model.head(model(batch))
@@ -566,12 +566,12 @@ def test_a_drawn_task_is_part_of_what_a_trial_is_made_of():
 def test_models_of_the_same_words_answer_longer_sources_with_room(tmp_path):
     one = trial("lstm", "by_length", "translation", model_settings={"width": 6, "hidden": 5})
     one = dataclasses.replace(one, task_settings={"vocabulary": 300})
-    longer = asked.task(one).at_length(40)
+    longer = asked.tested(one).at_length(40)
     from bench.train import answers
 
     said = answers(asked.built(one, CPU), longer, "test", CPU)
     assert max(map(len, said.tokens)) <= longer.spec.max_target
-    assert longer.spec.max_target > asked.task(one).spec.max_target
+    assert longer.spec.max_target > asked.tested(one).spec.max_target
     assert isinstance(by_length.Config().longer, tuple)
 
 

@@ -33,10 +33,19 @@ class Stages:
     watch: Watch
     done: dict[str, Any] = dataclasses.field(default_factory=dict)
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    kept: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # of models that are asked later
 
     def __post_init__(self) -> None:
         if saved := self.watch.saved():
-            self.done, self.best = saved.numbers["stages"], saved.part("best")
+            self.done, self.best, self.kept = saved.numbers["stages"], saved.part("best"), saved.part("kept")
+
+    def keep(self, name: str, model: Model) -> None:
+        """Puts a finished model aside until the test is opened."""
+        self.kept |= {f"{name}/{key}": value.detach().cpu().clone() for key, value in model.state_dict().items()}
+
+    def model(self, name: str) -> dict[str, Tensor]:
+        """The state of a model that was put aside."""
+        return {key.removeprefix(f"{name}/"): value for key, value in self.kept.items() if key.startswith(f"{name}/")}
 
     @property
     def inner(self) -> Watch:
@@ -48,6 +57,7 @@ class Stages:
         if name not in self.done:
             self.done[name] = part()
             tensors = {f"best.{key}": value for key, value in self.best.items()}
+            tensors |= {f"kept.{key}": value for key, value in self.kept.items()}
             self.watch.save(lambda: Snapshot(tensors, {"stages": self.done}), len(self.done))
         return self.done[name]
 
@@ -103,7 +113,7 @@ def taught(
 
 
 def on_test(model: Model, task: Task, device: torch.device, watch: Watch, beam: int = 1) -> Scores:
-    """Scores on the test split."""
+    """Scores on the test split of a task that was opened."""
     return task.score(answers(model, task, "test", device, beam, watch=watch).tokens, "test")
 
 
@@ -154,6 +164,7 @@ def row(
             "notes": notes or {},
             "variant": trial.variant,
             "data": trial.data,
+            "selection": "validation",
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None},
         curve=[{name: value for name, value in point.items() if math.isfinite(value)} for point in curve],

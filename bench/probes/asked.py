@@ -14,21 +14,30 @@ import torch
 
 import models
 import tasks
-from bench import identity, learning, machine
+from bench import identity, learning, machine, splits
 from bench.trial import Place, Trial
 from models import Model
 from tasks import Task
 
 
 def task(trial: Trial) -> Task:
-    """The trial's task, loaded once a process."""
+    """The trial's task without its test split, loaded once a process."""
     return _task(trial.task, json.dumps(trial.task_settings, sort_keys=True), trial.data)
+
+
+def tested(trial: Trial) -> Task:
+    """The trial's task with its test split, which is opened once a trial and ends all training on it.
+
+    Raises TestReadError.
+    """
+    return splits.opened(task(trial))
 
 
 @functools.lru_cache(maxsize=8)
 def _task(name: str, settings: str, data: str | None) -> Task:
     kind = tasks.load(name)
-    return kind(tasks.configured(kind.Config, json.loads(settings), f"task {name}"), Path(data) if data else None)
+    configuration = tasks.configured(kind.Config, json.loads(settings), f"task {name}")
+    return splits.closed(kind(configuration, Path(data) if data else None))
 
 
 def model(trial: Trial) -> tuple[type[Model], Any]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import torch
 
+import tasks
 from bench.probes import asked
 from bench.probes._learned import Numbers, Rates, Stages, best, on_test, row
 from bench.record import Result
@@ -31,14 +32,14 @@ class Config(Settings):
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """One model and seed: its score in every part of the test and at every length."""
-    task, how, stages = asked.task(trial), asked.probe(trial), Stages(watch)
-    parts = task.by_words(how.edges)
-    long = {words: task.at_length(words) for words in how.longer}
-    if not parts and not any(long.values()):
+    how, stages, kind = asked.probe(trial), Stages(watch), tasks.load(trial.task)
+    if kind.by_words is Task.by_words and kind.at_length is Task.at_length:
         raise BadInput(f"probe by_length needs a task whose sources are words; {trial.task} has none")
     model, chosen, _ = best(trial, how.rates, device, stages)
+    task = asked.tested(trial)
+    long = {words: task.at_length(words) for words in how.longer}
     points: list[Numbers] = []
-    for name, part in parts.items():
+    for name, part in task.by_words(how.edges).items():
         points.append({"words": int(name.rpartition(" ")[2])} | _scored(model, part, device, stages.inner))
     for words, other in long.items():
         if other is not None:

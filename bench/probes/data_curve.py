@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,13 +72,16 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     total = len(task.items("train"))
     order = np.random.default_rng(trial.seed).permutation(total)
     sizes = [size for size in sorted(set(how.sizes)) if size < total] + [total]
-    points = []
-    for size in sizes:
-        point = stages.once(f"{size} examples", lambda size=size: _at(trial, how, task, order[:size], device, stages))  # type: ignore[misc]
-        points.append(point)
+    points: list[Numbers] = [
+        stages.once(str(size), functools.partial(_at, trial, how, task, order[:size], device, stages)) for size in sizes
+    ]
+    model, task = asked.built(trial, device), asked.tested(trial)  # now that nothing is left to train
+    for size, point in zip(sizes, points, strict=True):
+        model.load_state_dict({name: value.to(device) for name, value in stages.model(str(size)).items()})
+        scores = on_test(model, task, device, stages.inner)
+        point |= {"score": scores.totals[scores.main]}
     main = str(task.main)
     metrics = {main: points[-1]["score"], "seconds_total": sum(point["seconds"] for point in points)}
-    model = asked.built(trial, device)
     return [row(trial, made_of, device, main, metrics, points, model=model, notes={"metric": main})]
 
 
@@ -87,10 +91,9 @@ def _at(trial: Trial, how: Config, task: Task, rows: Any, device: torch.device, 
     budget = dataclasses.replace(trial.budget, updates=min(updates, trial.budget.updates or updates))
     own = dataclasses.replace(trial, budget=budget, batch=min(trial.batch, len(rows)))
     model, training = taught(own, device, stages.inner, None, Fewer(task, rows.tolist()))
-    scores = on_test(model, task, device, stages.inner)
+    stages.keep(str(len(rows)), model)
     return {
         "examples": len(rows),
-        "score": scores.totals[scores.main],
         "validation": float(training.best_score or 0.0),
         "updates": training.updates,
         "seconds": round(training.seconds, 3),

@@ -28,7 +28,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     """One model and seed: accuracy at every length of the test."""
     task, how, stages = drawn(trial), asked.probe(trial), Stages(watch)
     model, chosen, tried = best(trial, how.rates, device, stages)
-    scores = on_test(model, task, device, stages.inner)
+    scores = on_test(model, asked.tested(trial), device, stages.inner)
     points = by_length(task, scores)
     inside = [p["score"] for p in points if p["length"] <= task.config.length]
     beyond = [p["score"] for p in points if p["length"] > task.config.length]

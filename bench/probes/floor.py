@@ -14,7 +14,7 @@ from bench.watch import Watch
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[record.Result]:
     """Scores every floor of the trial's task on the test split."""
-    task = asked.task(trial)
+    task = asked.tested(trial)
     return [
         record.Result(
             probe="floor",

@@ -53,7 +53,8 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     if updates is None:
         raise BadInput("probe gradients: the budget has to count updates")
     model, rule = asked.learner(trial, device)(updates)
-    batch = collate(task.items("test"), range(min(how.examples, len(task.items("test")))), task.spec)
+    shown = task.items("validation")
+    batch = collate(shown, range(min(how.examples, len(shown))), task.spec)
     with scaled(model, how.input_scale):
         points, metrics = [], dict[str, float | int]()
         marks = {max(1, round(share * updates)): share for share in how.stages}

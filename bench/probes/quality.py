@@ -37,6 +37,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     model, training = train(
         asked.learner(trial, device), task, trial.budget, trial.batch, trial.seed, device, trial.points, watch
     )
+    task = asked.tested(trial)
     said = answers(model, task, "test", device, trial.beam, watch=watch)
     scores = task.score(said.tokens, "test")
     learning = {
@@ -60,6 +61,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "beam": trial.beam,
             "compile": trial.compile,
             "data": trial.data,
+            "selection": "validation",
             "asked": dataclasses.asdict(trial),
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None}

@@ -82,8 +82,9 @@ def _at(trial: Trial, how: Config, length: int, device: torch.device, stages: St
 
     def part() -> Numbers:
         model, chosen, tried = best(own, how.rates, device, stages, how.enough)
-        scores = on_test(model, asked.task(own), device, stages.inner)
-        held = state_bytes(model, collate(asked.task(own).items("test"), [0], model.spec).to(device))
+        task = asked.tested(own)
+        scores = on_test(model, task, device, stages.inner)
+        held = state_bytes(model, collate(task.items("test"), [0], model.spec).to(device))
         stages.best = {}
         spent: Numbers = {name: sum(one.get(name, 0) for one in tried) for name in ("updates", "seconds")}
         kept: Numbers = {name: chosen[name] for name in ("validation", "rate", "strength") if name in chosen}

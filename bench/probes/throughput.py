@@ -37,7 +37,7 @@ class Config(Settings):
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """Times one model on the batches of one task."""
-    how, of, task = asked.probe(trial), subject(trial, device), asked.task(trial)
+    how, of, task = asked.probe(trial), subject(trial, device), asked.tested(trial)
     batches = [b.to(device) for b in itertools.islice(endless(task, trial.batch, trial.seed), how.batches)]
     notes: dict[str, str] = {}
     costs = _costs(of, batches, notes)
