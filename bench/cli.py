@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from bench import suites
-from bench.trial import Budget, Trial
+from bench.trial import SEEDS, Budget, Trial
 
 if TYPE_CHECKING:
     from bench.contest import Cell, Decision
@@ -29,7 +29,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
 OURS = {"UsageError", "AskedError", "BadInput", "RecordError", "ReportError", "WorkerError", "ClickException"}
-MOST = {"points": 50, "beam": 1000}  # a row holds every point of its curve
+MOST = {"points": 50, "beam": 1000, "flops": 1e21}  # a row holds every point of its curve
 INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
 Retry = Literal["none", "failed", "diverged", "all"]
 
@@ -84,8 +84,9 @@ def run(
         list[str] | None,
         typer.Option(
             "--set",
-            help="KEY=VALUE: updates, seconds, examples, batch, beam, points, precision, model.X, learning.X, task.X, "
-            "probe.X, or X of one model or task, such as lstm.hidden=128.",
+            help="KEY=VALUE: updates, examples, tokens, flops, seconds, batch, beam, points, precision, model.X, "
+            "learning.X, task.X, probe.X, X of one model or task, such as lstm.hidden=128, or seed.X: order (of data), "
+            "initial (weights, dropout), reservoir.",
         ),
     ] = None,
 ) -> None:
@@ -157,7 +158,7 @@ def _with(trials: list[Trial], text: str) -> list[Trial]:
     if not dot:
         return [_alone(trial, key, value, text) for trial in trials]
     contestants = {t.model for t in trials} | {t.task for t in trials}
-    scopes = ("model", "learning", "task", "probe")
+    scopes = ("model", "learning", "task", "probe", "seed")
     if scope not in contestants | set(scopes):
         raise UsageError(f"--set {text}: {scope!r} is none of: {_listed([*scopes, *sorted(contestants)])}")
     return [_scoped(trial, scope, name, value) for trial in trials]
@@ -168,6 +169,8 @@ def _scoped(trial: Trial, scope: str, name: str, value: str) -> Trial:
         return dataclasses.replace(trial, task_settings=trial.task_settings | {name: value})
     if trial.probe == "floor":
         return trial
+    if scope == "seed":
+        return dataclasses.replace(trial, seeds=trial.seeds | {name: _seed(name, value)})
     if scope == "probe":
         return dataclasses.replace(trial, probe_settings=trial.probe_settings | {name: value})
     if scope == "learning":
@@ -177,6 +180,20 @@ def _scoped(trial: Trial, scope: str, name: str, value: str) -> Trial:
     return trial
 
 
+def _seed(name: str, value: str) -> int:
+    if name not in SEEDS or not (value.isascii() and value.isdigit() and int(value) < 2**31):
+        raise UsageError(f"--set seed.{name}={value}: expected {', '.join(SEEDS)}, and a whole number below {2**31}")
+    return int(value)
+
+
+def _whole(value: str) -> int:
+    """A whole number, as 200000 or as 2e5. Raises ValueError."""
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError(value)
+    return int(number)
+
+
 def _alone(trial: Trial, key: str, value: str, text: str) -> Trial:
     budgets = {field.name for field in dataclasses.fields(Budget)}
     if key not in budgets | set(ALONE):
@@ -184,7 +201,7 @@ def _alone(trial: Trial, key: str, value: str, text: str) -> Trial:
     if key == "precision":
         return dataclasses.replace(trial, precision=value)
     try:
-        number: Any = float(value) if key == "seconds" else int(value)
+        number: Any = float(value) if key in ("seconds", "flops") else _whole(value)
     except ValueError:
         raise UsageError(f"--set {text}: {value!r} is not a number") from None
     if not 0 < number <= MOST.get(key, 1e12):

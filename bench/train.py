@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from bench import splits
+from bench.budget import Learner, Meter, endless, planned
 from bench.checkpoint import Snapshot
 from bench.learning import Rule
 from bench.machine import wait
@@ -25,7 +25,6 @@ from bench.watch import Pulse, Watch
 from models import Model
 from tasks import PAD, Batch, Split, Task
 
-Learner = tuple[Model, Rule]
 TELLING = 20  # updates below which nothing is said of a loss that rose
 
 
@@ -45,6 +44,7 @@ class Training:
     examples: int = 0
     source_tokens: int = 0  # padding not counted; vectors count as tokens
     target_tokens: int = 0
+    flops: float | None = None  # by the model's formula, padding not counted; None where it states none
     seconds: float = 0.0  # on the training clock: batches, updates, solving; no evaluation
     curve: list[dict[str, float | int]] = dataclasses.field(default_factory=list)
     best: dict[str, Tensor] = dataclasses.field(default_factory=dict)  # the state that did best on validation
@@ -55,7 +55,9 @@ class Training:
     def used(self) -> dict[str, float | int]:
         """The budget on every axis."""
         tokens = self.source_tokens + self.target_tokens
-        return {"updates": self.updates, "examples": self.examples, "tokens": tokens, "seconds": round(self.seconds, 3)}
+        operations = {} if self.flops is None else {"flops": self.flops}
+        used = {"updates": self.updates, "examples": self.examples, "tokens": tokens, **operations}
+        return used | {"seconds": round(self.seconds, 3)}
 
 
 def train(
@@ -103,7 +105,8 @@ class Course:
         self.enough = math.inf if enough is None else enough
         self.marks = {round(updates * (point + 1) / points) for point in range(points)} | {updates}
         self.opening = max(1, updates // 20)  # updates whose mean loss is where training started
-        self.training = Training()
+        self.meter = Meter(model, rule)
+        self.training = Training(flops=0.0 if self.meter.known else None)
         self.loss, self.since = torch.zeros((), device=device), 0  # sum of losses since the last evaluation
         self.start = torch.zeros((), device=device)  # mean loss of the opening
 
@@ -145,6 +148,8 @@ class Course:
         training.examples += len(batch.item)
         training.source_tokens += int(batch.source_length.sum())
         training.target_tokens += int(batch.target_length.sum())
+        if training.flops is not None:
+            training.flops += self.meter.flops(batch)
         if training.updates == self.opening:
             self.start = self.loss / max(1, self.since)
 
@@ -160,6 +165,8 @@ class Course:
                 candidate = next(candidates, None)
             if candidate is None:
                 break
+            if training.flops is not None:
+                training.flops += self.rule.solving()
             said = answers(self.model, self.task, "validation", self.device, watch=watch)
             scores = self.task.score(said.tokens, "validation")
             points.append(training.used() | ({} if loss is None else {"loss": loss}) | candidate | scores.totals)
@@ -232,47 +239,6 @@ def _clock(training: Training, device: torch.device, synchronise: bool) -> Itera
     if synchronise:
         wait(device)
     training.seconds += time.perf_counter() - start
-
-
-def planned(
-    make: Callable[[int], Learner], task: Task, budget: Budget, batch: int, seed: int, device: torch.device
-) -> int:
-    """The number of updates that a budget comes to, and no more passes than the rule can use."""
-    per_pass = math.ceil(len(task.items("train")) / batch)
-    if budget.updates is not None:
-        updates = budget.updates
-    elif budget.examples is not None:
-        whole, rest = divmod(budget.examples, len(task.items("train")))
-        updates = whole * per_pass + math.ceil(rest / batch)
-    else:
-        assert budget.seconds is not None
-        updates = affordable(make, task, budget.seconds, batch, seed, device)
-    passes = make(1)[1].passes
-    return max(1, updates if passes is None or task.fresh else min(updates, passes * per_pass))
-
-
-def affordable(
-    make: Callable[[int], Learner], task: Task, seconds: float, batch: int, seed: int, device: torch.device
-) -> int:
-    """Updates that fit into `seconds`, by the mean of twelve timed ones, after four, on a model that is thrown away."""
-    model, rule = make(16)
-    model.train()
-    stream, times = endless(task, batch, seed), []
-    for _ in range(16):
-        wait(device)
-        start = time.perf_counter()
-        rule.learn(next(stream).to(device))
-        wait(device)
-        times.append(time.perf_counter() - start)
-    return max(1, int(seconds / statistics.fmean(times[4:])))
-
-
-def endless(task: Task, batch: int, seed: int, start: int = 0) -> Iterator[Batch]:
-    """Training batches, epoch after epoch, each in an order of its own, without the first `start`."""
-    epoch, skipped = divmod(start, math.ceil(len(task.items("train")) / batch))
-    while True:
-        yield from task.batches("train", batch, seed, epoch, skipped)
-        epoch, skipped = epoch + 1, 0
 
 
 @dataclasses.dataclass(frozen=True)

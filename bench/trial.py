@@ -15,20 +15,30 @@ if TYPE_CHECKING:
     from bench.watch import Watch
 
 
+SEEDS = ("order", "initial", "reservoir")  # of data; of first weights and dropout; of an echo-state network's weights
 TIMED = ("throughput", "parallelism", "scaling")  # probes that measure time and memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """What training may use: exactly one of the three is set.
+    """What training may use: exactly one of these is set.
 
-    Examples become whole updates, rounded up. Seconds become a number of updates by a timed warm-up
-    on a copy of the model; that number is stored, and `updates` = that number repeats the run.
+    Examples, tokens and operations become whole updates, rounded up. Seconds become a number of updates by a timed
+    warm-up on a copy of the model; that number is stored, and `updates` = that number repeats the run.
     """
 
     updates: int | None = None
     examples: int | None = None
+    tokens: int | None = None  # of sources and targets, padding not counted
+    flops: float | None = None  # of learning, by the model's formula
     seconds: float | None = None
+
+    def asked(self) -> tuple[str, float]:
+        """The axis that is set, and how much of it. Raises ValueError where it is not one."""
+        given = [(name, value) for name, value in dataclasses.asdict(self).items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"a budget of {dict(given) or 'nothing'}; expected one of updates, seconds, flops, ...")
+        return given[0][0], float(given[0][1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +62,11 @@ class Trial:
     compile: bool = False  # by torch.compile, as far as it takes the model
     variant: str = ""  # which of its suite's variants
     probe_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    seeds: dict[str, int] = dataclasses.field(default_factory=dict)  # by what they draw, where it is not `seed`
+
+    def drawn_by(self, what: str) -> int:
+        """The seed of one of SEEDS."""
+        return self.seeds.get(what, self.seed)
 
     @property
     def timed(self) -> bool:
@@ -80,7 +95,7 @@ class Trial:
         for scope, settings in (("model", self.model_settings), ("task", self.task_settings)):
             for name, value in settings.items():
                 words += ["--set", f"{scope}.{name}={_plain(value)}"]
-        for scope, settings in (("learning", self.learning), ("probe", self.probe_settings)):
+        for scope, settings in (("learning", self.learning), ("probe", self.probe_settings), ("seed", self.seeds)):
             for name, value in settings.items():
                 words += ["--set", f"{scope}.{name}={_plain(value)}"]
         words += ["--compile"] if self.compile else []

@@ -56,6 +56,7 @@ class Model(nn.Module, ABC):
     """Reads a source, then writes a target one token at a time."""
 
     learning: ClassVar[str] = "gradient"  # which rule in bench/learning teaches it
+    drawn: ClassVar[str] = "initial"  # which seed draws its weights: that of what is trained, or of a "reservoir"
     head: nn.Linear  # features -> logits; may be tied to the embedding
     config: Any  # of the class's own Config
 

@@ -33,6 +33,7 @@ class EchoState(Model):
     """Fixed random recurrence, linear readout."""
 
     learning = "ridge"
+    drawn = "reservoir"
 
     @dataclasses.dataclass(frozen=True)
     class Config(Model.Config):
@@ -134,10 +135,10 @@ class EchoState(Model):
     def flops(self, source: int, target: int) -> dict[str, float]:
         """Only weights that are not zero count, as in a sparse product; what was read drives the writer once."""
         readers = [reader for reader in self.readers if isinstance(reader, Reservoir)]
-        recurrence = sum(linked(reader.recurrent, source) for reader in readers)
-        entry = sum(linked(reader.entry, source) for reader in readers) if self.spec.source == "vectors" else 0.0
+        recurrence = sum(reader.flops("recurrent", source) for reader in readers)
+        entry = sum(reader.flops("entry", source) for reader in readers) if self.spec.source == "vectors" else 0.0
         if self.writer is not None:
-            recurrence += linked(self.writer.mix, 1) + linked(self.writer.recurrent, target)
+            recurrence += self.writer.flops("mix", 1) + self.writer.flops("recurrent", target)
         filters = self.filters.flops(source) if self.filters is not None else 0.0
         return {"embedding": filters + entry, "recurrence": recurrence, "head": cost.matrices(self.head, target)}
 
@@ -176,6 +177,12 @@ class Reservoir(nn.Module):
         if context:
             scale = c.context_scaling / context**0.5
             self.mix = _fixed(draw.normal(scale=scale, size=(context, units)))
+
+        self.links = {name: int(weight.count_nonzero()) for name, weight in self.named_parameters()}
+
+    def flops(self, name: str, rows: int) -> float:
+        """Operations of `rows` vectors with one of its sparse matrices: two a weight that is not zero."""
+        return 2.0 * rows * self.links[name]
 
     def context(self, vector: Float[Tensor, "B M"]) -> Float[Tensor, "B N"]:
         """The constant input that what was read gives at every tick."""
@@ -236,11 +243,6 @@ class Reservoir(nn.Module):
             for now, into in zip(drive.unbind(0), states.unbind(0), strict=True):
                 state = torch.lerp(state, torch.addmm(now, links, state).tanh_(), self.leak, out=into)
         return states.permute(2, 0, 1)
-
-
-def linked(weight: Tensor, rows: int) -> float:
-    """Operations of `rows` vectors with a sparse matrix: two a weight that is not zero."""
-    return 2.0 * rows * int(weight.count_nonzero())
 
 
 def _dense(matrix: Any) -> np.ndarray:

@@ -15,8 +15,8 @@ from torch import nn
 import models
 import tasks
 from bench import learning
+from bench.budget import endless
 from bench.learning.gradient import Gradient, Taught, share
-from bench.train import endless
 from models import Model, State
 from tasks import EOS, PAD, Batch, Spec
 

@@ -7,10 +7,11 @@ import torch
 
 import models
 from bench import machine
+from bench.budget import affordable, endless, planned
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
 from bench.probes import asked, quality
-from bench.train import DivergedError, affordable, answers, endless, planned, train
+from bench.train import DivergedError, answers, train
 from bench.trial import Budget, Trial
 from bench.watch import Watch
 from tasks import Spec
@@ -59,7 +60,7 @@ def test_a_budget_of_examples_becomes_whole_updates(examples, updates):
 
 def test_a_budget_of_seconds_counts_the_updates_that_fit(monkeypatch):
     ticks = iter(range(1000))
-    monkeypatch.setattr("bench.train.time.perf_counter", lambda: float(next(ticks)))  # every update takes 1 s
+    monkeypatch.setattr("bench.budget.time.perf_counter", lambda: float(next(ticks)))  # every update takes 1 s
     one = trial()
     assert affordable(learner(one), asked.task(one), 8.5, 7, 3, CPU) == 8
 
@@ -113,15 +114,16 @@ def test_evaluation_is_off_the_clock(monkeypatch):
 
     ticks, said = [0.0], bench.train.answers
     monkeypatch.setattr("bench.train.answers", slow)
-    monkeypatch.setattr("bench.train.time.perf_counter", lambda: ticks[0])
+    monkeypatch.setattr("bench.budget.time.perf_counter", lambda: ticks[0])
     assert run(trial())[1].seconds == 0.0
 
 
 def test_the_test_split_is_answered_once_after_training(tmp_path, monkeypatch):
     asked_of = []
-    task = asked.task(trial())
-    score = task.score
-    monkeypatch.setattr(task, "score", lambda said, split: asked_of.append(split) or score(said, split))
+    for task in (asked.task(trial()), asked.task(trial()).whole):
+        score = task.score
+        told = lambda said, split, score=score: asked_of.append(split) or score(said, split)  # noqa: E731
+        monkeypatch.setattr(task, "score", told)
     quality.run(trial(), {"seed": "3"}, tmp_path, CPU, Watch())
     assert asked_of == ["validation", "validation", "test"]
 

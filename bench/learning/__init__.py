@@ -47,6 +47,10 @@ class Rule(ABC):
     def flops(self, forward: dict[str, float], tokens: int) -> float:
         """Operations of learning from a batch of so many target tokens, from those of its forward pass by part."""
 
+    def solving(self) -> float:
+        """Operations of making one candidate."""
+        return 0.0
+
     @abstractmethod
     def learn(self, batch: Batch) -> Tensor | None:
         """Learns from one batch; the loss () stays on the device, None where the rule has none."""

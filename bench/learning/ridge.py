@@ -56,6 +56,11 @@ class Ridge(Rule):
         """The forward pass without the head, and H'H; H'Y is a sum of rows, without products."""
         return sum(forward.values()) - forward.get("head", 0.0) + 2.0 * tokens * self.model.head.in_features**2
 
+    def solving(self) -> float:
+        """A Cholesky factor, N^3 / 3, and two triangular systems for each output, 2 N^2."""
+        outputs, features = self.products.shape
+        return features**3 / 3 + 2.0 * outputs * features**2
+
     @torch.no_grad()
     def learn(self, batch: Batch) -> None:
         """Adds one batch to the sums; products in float32, sums in float64."""

@@ -109,7 +109,8 @@ def taught(
 ) -> tuple[Model, Training]:
     """A model of the trial's, trained on its task, or on `task` under the same specification."""
     task, make = task or asked.task(trial), asked.learner(trial, device)
-    return train(make, task, trial.budget, trial.batch, trial.seed, device, trial.points, watch, enough)
+    order = trial.drawn_by("order")
+    return train(make, task, trial.budget, trial.batch, order, device, trial.points, watch, enough)
 
 
 def on_test(model: Model, task: Task, device: torch.device, watch: Watch, beam: int = 1) -> Scores:
@@ -165,6 +166,7 @@ def row(
             "variant": trial.variant,
             "data": trial.data,
             "selection": "validation",
+            "seeds": asked.seeds(trial),
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None},
         curve=[{name: value for name, value in point.items() if math.isfinite(value)} for point in curve],

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bench import identity, machine, meters
+from bench.budget import Meter
 from bench.clock import Timing
 from bench.learning import Rule
 from bench.probes import asked
@@ -39,11 +40,7 @@ class Subject:
 
     def flops(self, batch: Batch) -> float:
         """Operations of learning from a batch, by the model's formula, padding not counted; 0 where it states none."""
-        parts: dict[str, float] = {}
-        for source, target in zip(batch.source_length.tolist(), batch.target_length.tolist(), strict=True):
-            for part, number in self.model.flops(source, target).items():
-                parts[part] = parts.get(part, 0.0) + number
-        return self.rule.flops(parts, int(batch.target_length.sum())) if parts else 0.0
+        return Meter(self.model, self.rule).flops(batch)
 
 
 def subject(trial: Trial, device: torch.device) -> Subject:

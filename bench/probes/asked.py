@@ -15,7 +15,7 @@ import torch
 import models
 import tasks
 from bench import identity, learning, machine, splits
-from bench.trial import Place, Trial
+from bench.trial import SEEDS, Place, Trial
 from models import Model
 from tasks import Task
 
@@ -90,7 +90,7 @@ def _machine(place: Place) -> str:
 def built(trial: Trial, device: torch.device) -> Model:
     """The model as its seed makes it, on the device."""
     kind, chosen = model(trial)
-    torch.manual_seed(trial.seed)
+    torch.manual_seed(trial.drawn_by(kind.drawn))
     return kind(task(trial).spec, chosen).to(device)
 
 
@@ -108,6 +108,11 @@ def learner(trial: Trial, device: torch.device) -> Callable[[int], tuple[Model, 
         return one, teacher
 
     return make
+
+
+def seeds(trial: Trial) -> dict[str, int]:
+    """What each seed of the trial is."""
+    return {what: trial.drawn_by(what) for what in SEEDS}
 
 
 def computed(trial: Trial, taught: type[learning.Rule], device: torch.device) -> torch.dtype:

@@ -70,7 +70,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     """One model and seed at every size; each holds the examples of the smaller ones."""
     task, how, stages = asked.task(trial), asked.probe(trial), Stages(watch)
     total = len(task.items("train"))
-    order = np.random.default_rng(trial.seed).permutation(total)
+    order = np.random.default_rng(trial.drawn_by("order")).permutation(total)
     sizes = [size for size in sorted(set(how.sizes)) if size < total] + [total]
     points: list[Numbers] = [
         stages.once(str(size), functools.partial(_at, trial, how, task, order[:size], device, stages)) for size in sizes

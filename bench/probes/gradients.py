@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.budget import endless
 from bench.learning import Rule
 from bench.probes import asked
 from bench.probes._learned import Numbers, drawn, row
 from bench.record import Result
 from bench.statistics import over_seeds
-from bench.train import endless
 from bench.trial import Trial
 from bench.watch import Pulse, Watch
 from models import Model
@@ -61,7 +61,9 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         if kind.learning == "gradient":  # a head that is still to be solved passes nothing on
             points += _measured(model, batch, how, 0, metrics)
         norms = []
-        for update, one in zip(range(1, updates + 1), endless(task, trial.batch, trial.seed), strict=False):
+        for update, one in zip(
+            range(1, updates + 1), endless(task, trial.batch, trial.drawn_by("order")), strict=False
+        ):
             model.train()
             loss = rule.learn(one.to(device))
             norms.append(getattr(rule, "norm", None))

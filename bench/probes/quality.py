@@ -34,9 +34,8 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     kind, _ = asked.model(trial)
     rule, settings = asked.rule(trial, kind)
     precision = asked.computed(trial, rule, device)
-    model, training = train(
-        asked.learner(trial, device), task, trial.budget, trial.batch, trial.seed, device, trial.points, watch
-    )
+    order, make = trial.drawn_by("order"), asked.learner(trial, device)
+    model, training = train(make, task, trial.budget, trial.batch, order, device, trial.points, watch)
     task = asked.tested(trial)
     said = answers(model, task, "test", device, trial.beam, watch=watch)
     scores = task.score(said.tokens, "test")
@@ -62,6 +61,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "compile": trial.compile,
             "data": trial.data,
             "selection": "validation",
+            "seeds": asked.seeds(trial),
             "asked": dataclasses.asdict(trial),
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None}

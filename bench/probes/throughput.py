@@ -11,11 +11,12 @@ from typing import Annotated
 import torch
 
 from bench import meters
+from bench.budget import endless
 from bench.clock import Contest, Timing, contest, once, product
 from bench.probes import asked
 from bench.probes._timed import Subject, company, row, spread, subject, unending
 from bench.record import Result
-from bench.train import endless, room
+from bench.train import room
 from bench.trial import Trial
 from bench.watch import Watch
 from models import Model

@@ -16,9 +16,10 @@ from torch import nn
 from torch.nn import functional
 from workload import SIZE, TEXT, WIDTH, Sentences, random_batch
 
+from bench.budget import endless
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
-from bench.train import Course, endless
+from bench.train import Course
 from bench.watch import Watch
 from models import Model, State, teacher_inputs
 from models.echo_state import EchoState, Reservoir
