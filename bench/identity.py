@@ -33,6 +33,7 @@ APART = {
     "bench.record",
     "bench.suites",
     "bench.trial",
+    "bench.tune",
     "bench.workers",
 }
 
@@ -40,7 +41,7 @@ APART = {
 def parts(trial: Trial, checksum: str, device: str, rule: str | None, threads: int) -> dict[str, str]:
     """Part by part what determines a trial's numbers; `rule` is None for floors, which no device or thread changes."""
     asked: dict[str, Any] = dataclasses.asdict(trial)
-    for name in ("data", "suite", "variant"):  # the data's checksum counts, not where they lie nor who asked
+    for name in ("data", "suite", "variant", "tuned"):  # the data's checksum counts, not where they lie nor who asked
         asked.pop(name)
     own = {name: asked.pop(name) for name in ("model", "task")}
     made = {name: json.dumps(value, sort_keys=True, default=str) for name, value in asked.items()}

@@ -171,6 +171,7 @@ def cell(suite: str, model: str, task: str, seed: int, probe: str = "quality") -
         task_settings=chosen.get("task", {}),
         batch=chosen.get("batch", 64),
         points=chosen.get("points", 4),
+        tuned={} if probe == "floor" else chosen.get("tuned", {}),
     )
 
 

@@ -62,6 +62,7 @@ class Trial:
     compile: bool = False  # by torch.compile, as far as it takes the model
     variant: str = ""  # which of its suite's variants
     probe_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tuned: dict[str, Any] = dataclasses.field(default_factory=dict)  # where its settings come from; {}: set by hand
     seeds: dict[str, int] = dataclasses.field(default_factory=dict)  # by what they draw, where it is not `seed`
 
     def drawn_by(self, what: str) -> int:

@@ -62,6 +62,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "data": trial.data,
             "selection": "validation",
             "seeds": asked.seeds(trial),
+            "tuned": trial.tuned,
             "asked": dataclasses.asdict(trial),
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None}

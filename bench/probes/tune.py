@@ -1,0 +1,64 @@
+"""One trial of a search for settings: trained and judged on validation alone, and given up where it falls behind."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import torch
+
+from bench.probes import asked
+from bench.probes._learned import Numbers, row, taught
+from bench.record import Result
+from bench.trial import Trial
+from bench.watch import Pulse, Watch
+from tasks import Range, Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    """The place of the trial in its search."""
+
+    number: Annotated[int, Range(0, 100_000)] = 0
+    bars: tuple[float, ...] | None = None  # best on validation that each evaluation has to come to, the last aside
+
+
+class Behind(Exception):
+    """The trial did not come to a bar: it would hardly win."""
+
+
+def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
+    """The best on validation and the way there; `pruned` is 1 where the training was given up."""
+    how: Config = asked.probe(trial)
+    seen = Seen(watch, how.bars or (), trial.points)
+    try:
+        training = taught(trial, device, seen)[1]
+        curve: list[Numbers] = training.curve
+        metrics: Numbers = {"validation": float(training.best_score or 0.0), **training.used(), "pruned": 0}
+        metrics |= training.chosen
+    except Behind:
+        curve = seen.points
+        metrics = {"validation": float(curve[-1]["validation"]), "pruned": 1}
+        metrics |= {axis: curve[-1][axis] for axis in ("updates", "seconds")}
+    model, main = asked.built(trial, device), asked.task(trial).main
+    return [row(trial, made_of, device, "validation", metrics, curve, model=model, notes={"metric": main})]
+
+
+class Seen(Watch):
+    """Looks on for another, and raises Behind at an evaluation whose best so far lies below its bar."""
+
+    def __init__(self, watch: Watch, bars: tuple[float, ...], evaluations: int) -> None:
+        super().__init__(self._told, watch.checkpoints, watch.stopping, watch.alive, watch.warn, watch.every)
+        self.watch, self.bars, self.evaluations, self.seen = watch, bars, evaluations, 0
+        self.points: list[Numbers] = []
+
+    def _told(self, pulse: Pulse) -> None:
+        self.watch.tell(pulse)
+        if pulse.best is None or pulse.points == self.seen:
+            return
+        self.seen = pulse.points
+        self.points.append({"updates": pulse.updates, "seconds": pulse.seconds, "validation": pulse.best})
+        place = round(self.evaluations * pulse.updates / pulse.planned) - 1  # by updates: it may have been interrupted
+        if pulse.updates < pulse.planned and place < len(self.bars) and pulse.best < self.bars[place]:
+            raise Behind(f"{pulse.best:g} on validation at evaluation {place + 1}, the bar was {self.bars[place]:g}")

@@ -1,0 +1,261 @@
+"""Tuning: equally many trials for every model on every task, over a written space, on validation alone.
+
+Trial 0 is the suite's own settings. Optuna proposes the others by what earlier ones came to (tree-structured Parzen
+estimator, Bergstra et al., 2011), from a generator that the number of the trial seeds: what is stored is the state of
+the search, and a search that was interrupted goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.record import Result
+from bench.trial import Trial
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+SPACE = Path(__file__).parent / "settings" / "space.json"
+OPENING = 4  # trials, the suite's own among them, that no earlier ones guide
+JUDGES = 3  # earlier trials that a median is told from at least
+FIGURES = 3  # significant ones that a proposed number keeps
+
+Space = dict[str, Any]  # "model.x" or "learning.x" -> its ends, or a list of choices
+Values = dict[str, Any]
+
+
+def space(model: str, rule: str, written: Mapping[str, Any] | None = None) -> Space:
+    """What is searched for a model that learns by that rule; of a model that nobody wrote down, what its rule has."""
+    told = json.loads(SPACE.read_text(encoding="utf-8")) if written is None else written
+    return dict(told["rules"].get(rule, {})) | dict(told["models"].get(model, {}))
+
+
+def mark(searched: Space) -> str:
+    """Eight digits that name a space."""
+    return hashlib.sha256(json.dumps(searched, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def within(model_settings: Mapping[str, Any], learning: Mapping[str, Any], searched: Space) -> Values:
+    """The settings of a model and of its rule that are searched."""
+    parts = {"model": model_settings, "learning": learning}
+    named = {key: key.partition(".")[::2] for key in searched}
+    return {key: parts[part][name] for key, (part, name) in named.items() if name in parts[part]}
+
+
+def search(
+    base: Trial,
+    own: Values,
+    searched: Space,
+    trials: int,
+    run: Callable[[Trial], Result],
+    seconds: float = 0.0,
+) -> list[Result]:
+    """Runs the trials of one model on one task; with `seconds`, none is begun once so many were trained for.
+
+    `own`: the suite's settings of what is searched. `run` runs a trial, or recalls it where it is stored.
+    """
+    done: list[Result] = []
+    for number in range(trials if searched else 1):
+        if seconds and sum(_seconds(row) for row in done) >= seconds:
+            break
+        values = own if number == 0 else proposed(searched, done, number, base.seed)
+        done.append(run(candidate(base, values, number, bars(done, base.points))))
+    return done
+
+
+def _seconds(row: Result) -> float:
+    return float(row.metrics.get("seconds", 0.0))
+
+
+def candidate(base: Trial, values: Values, number: int, least: Sequence[float]) -> Trial:
+    """The trial of a search that tries these values."""
+    chosen: dict[str, dict[str, Any]] = {"model": {}, "learning": {}}
+    for key, value in values.items():
+        part, _, name = key.partition(".")
+        chosen[part][name] = value
+    place: dict[str, Any] = {"number": number} | ({"bars": list(least)} if least else {})
+    return dataclasses.replace(
+        base,
+        probe="tune",
+        model_settings=base.model_settings | chosen["model"],
+        learning=base.learning | chosen["learning"],
+        probe_settings=place,
+        tuned={},
+    )
+
+
+def bars(done: Iterable[Result], points: int) -> list[float]:
+    """By evaluation, the last aside, the median of what earlier trials had reached there (Golovin et al., 2017).
+
+    Empty below three trials that came to a number.
+    """
+    ways = [way for row in done if row.status == "ok" for way in [reached(row, points)]]
+    if len(ways) < JUDGES:
+        return []
+    at = [[way[place] for way in ways if len(way) > place] for place in range(points - 1)]
+    return [_short(statistics.median(values)) for values in at if values]
+
+
+def reached(row: Result, points: int) -> list[float]:
+    """The best on validation so far, at every evaluation that the trial came to."""
+    metric = row.config["notes"]["metric"]
+    best: dict[int, float] = {}
+    for point in row.curve:
+        place, value = int(point["updates"]), point.get("validation", point.get(metric))
+        best[place] = max(best.get(place, -math.inf), float(value or 0.0))
+    values = [best[place] for place in sorted(best)][:points]
+    return [max(values[: place + 1]) for place in range(len(values))]
+
+
+def proposed(searched: Space, done: Sequence[Result], number: int, seed: int) -> Values:
+    """The values that the trial of that number tries."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    mixed = int(hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:8], 16)
+    sampler = optuna.samplers.TPESampler(seed=mixed, n_startup_trials=OPENING)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    distributions = {key: _distribution(said) for key, said in searched.items()}
+    for row in done:
+        with contextlib.suppress(ValueError):  # the suite's own settings may lie outside the space
+            study.add_trial(_told(row, searched, distributions))
+    asked = study.ask(distributions).params
+    return {key: _value(searched[key], value) for key, value in asked.items()}
+
+
+def _distribution(said: Any) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(said, list):
+        return CategoricalDistribution([json.dumps(choice) for choice in said])
+    return FloatDistribution(said["low"], said["high"], log=said.get("log", False))
+
+
+def _value(said: Any, chosen: Any) -> Any:
+    """A chosen value as a setting; numbers keep few digits, and never leave their ends."""
+    if isinstance(said, list):
+        return json.loads(chosen)
+    return min(max(_short(chosen), said["low"]), said["high"])
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{FIGURES}g}")
+
+
+def _told(row: Result, searched: Space, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+    """A trial as Optuna knows it; one that failed teaches that it did."""
+    from optuna.trial import TrialState, create_trial
+
+    values = within(row.config["model"], row.config["learning"], searched)
+    named = {key: json.dumps(value) if isinstance(searched[key], list) else value for key, value in values.items()}
+    if row.status != "ok":
+        return create_trial(params=named, distributions=distributions, state=TrialState.FAIL)
+    return create_trial(params=named, distributions=distributions, value=float(row.metrics["validation"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """The trials of one model on one task, by their numbers, and the best of those that were not given up."""
+
+    model: str
+    task: str
+    rows: tuple[Result, ...]
+
+    @property
+    def best(self) -> Result | None:
+        """Of those that came to their end, the one that did best on validation; None where none did."""
+        whole = [row for row in self.rows if row.status == "ok" and not row.metrics.get("pruned")]
+        return max(whole, key=lambda row: row.metrics["validation"], default=None)
+
+    @property
+    def pruned(self) -> int:
+        """How many were given up."""
+        return sum(bool(row.metrics.get("pruned")) for row in self.rows)
+
+
+def studies(rows: Iterable[Result]) -> list[Study]:
+    """The searches among stored rows, the newest row of each number."""
+    found: dict[tuple[str, str], dict[int, Result]] = {}
+    for row in rows:
+        if row.probe == "tune":
+            number = int(json.loads(row.made_of["probe_settings"])["number"])
+            found.setdefault((row.task, row.model), {})[number] = row
+    return [
+        Study(model, task, tuple(numbered[number] for number in sorted(numbered)))
+        for (task, model), numbered in found.items()
+    ]
+
+
+def adopted(settings: dict[str, Any], rows: Iterable[Result]) -> tuple[dict[str, Any], list[str]]:
+    """A suite's settings with the winners in them, each with where it comes from, and a line for each change."""
+    told = dict(settings)
+    said = []
+    for study in studies(rows):
+        best = study.best
+        if best is None:
+            said.append(
+                f"{study.model} on {study.task}: none of {len(study.rows)} trials came to its end; nothing changes"
+            )
+            continue
+        searched = space(study.model, best.config["learning"]["rule"])
+        values = within(best.config["model"], best.config["learning"], searched)
+        by_task = dict(told.get(study.task, {}))
+        by_task[study.model] = _with(by_task.get(study.model, {}), values) | {
+            "tuned": provenance(study, best, searched)
+        }
+        told[study.task] = by_task
+        number = json.loads(best.made_of["probe_settings"])["number"]
+        said.append(f"{study.model} on {study.task}: trial {number} of {len(study.rows)}, {_listed(values)}")
+    return told, said
+
+
+def _with(cell: dict[str, Any], values: Values) -> dict[str, Any]:
+    changed = {part: dict(cell.get(part, {})) for part in ("model", "learning")}
+    for key, value in values.items():
+        part, _, name = key.partition(".")
+        changed[part][name] = value
+    return cell | {part: chosen for part, chosen in changed.items() if chosen}
+
+
+def _listed(values: Values) -> str:
+    return ", ".join(f"{key.partition('.')[2]} {value}" for key, value in values.items()) or "its own settings"
+
+
+def provenance(study: Study, best: Result, searched: Space) -> dict[str, Any]:
+    """Where a tuned setting comes from: how much was tried, under which budget, on what."""
+    metric = best.config["notes"]["metric"]
+    return {
+        "trials": len(study.rows),
+        "pruned": study.pruned,
+        "failed": sum(row.status != "ok" for row in study.rows),
+        "budget": {name: value for name, value in best.budget.items() if name != "used"},
+        "seconds": round(sum(_seconds(row) for row in study.rows)),
+        "space": mark(searched),
+        "seed": best.seed,
+        f"validation_{metric}": round(float(best.metrics["validation"]), 2),
+        "before": round(float(study.rows[0].metrics.get("validation", 0.0)), 2),
+        "device": best.environment.get("device", ""),
+        "torch": best.environment.get("libraries", {}).get("torch", ""),
+        "day": best.time[:10],
+    }
+
+
+def written(settings: Mapping[str, Any]) -> str:
+    """Settings as their files are written: a line a model."""
+    lines = []
+    for key, value in settings.items():
+        if not isinstance(value, dict):
+            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+            continue
+        inner = [f"    {json.dumps(name)}: {json.dumps(said, ensure_ascii=False)}" for name, said in value.items()]
+        lines.append(f"  {json.dumps(key)}: {{\n" + ",\n".join(inner) + "\n  }")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
