@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from bench import suites
+from bench import goal, suites
+from bench.goal import Goal
 from bench.trial import SEEDS, Budget, Trial
 
 if TYPE_CHECKING:
@@ -28,9 +29,19 @@ app = typer.Typer(
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
-OURS = {"UsageError", "AskedError", "BadInput", "RecordError", "ReportError", "WorkerError", "ClickException"}
+OURS = {
+    "UsageError",
+    "PlanError",
+    "AskedError",
+    "BadInput",
+    "RecordError",
+    "ReportError",
+    "WorkerError",
+    "ClickException",
+}
 MOST = {"points": 50, "beam": 1000, "flops": 1e21}  # a row holds every point of its curve
 INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
+MATCH = "MEASURE=NUMBER: bring each model to that size, in parameters, state_bytes or flops, such as parameters=1e6."
 Retry = Literal["none", "failed", "diverged", "all"]
 
 
@@ -45,6 +56,7 @@ class How:
     timeout: float
     in_process: bool
     within: float  # seconds after which no further trial is begun; 0: never
+    goal: Goal | None = None  # the size that every model is brought to
 
 
 class UsageError(Exception):
@@ -80,6 +92,7 @@ def run(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Hand every model to torch.compile, as far as it takes them.")
     ] = False,
+    match: Annotated[str, typer.Option(help=MATCH)] = "",
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,29 +107,93 @@ def run(
 
     What is stored already is not run again; what was interrupted goes on where it was.
     """
-    trials = suites.load(suite)
-    if trials is None:
-        raise UsageError(f"unknown suite {suite!r}; known: {', '.join(suites.names())}")
     if seed is not None and seeds:
         raise UsageError(f"--seed {seed} --seeds {seeds}: expected one of the two")
     over = [seed] if seed is not None else list(range(seeds)) or None
-    trials = suites.reshaped(trials, _words(models), _words(tasks), over)
-    trials = _of_variant(trials, variant)
-    if not trials:
-        raise UsageError(f"suite {suite} has no trial of --models {models or 'all'} on --tasks {tasks or 'all'}")
-    trials = suites.fed(trials, _own_data(data or [], trials))
-    for text in [*([f"precision={precision}"] if precision else []), *(setting or [])]:
-        trials = _with(trials, text)
+    changes = [*([f"precision={precision}"] if precision else []), *(setting or [])]
+    trials = _selected(suite, models, tasks, over, variant, data or [], changes)
     if compile_:
         trials = [dataclasses.replace(t, compile=t.probe != "floor") for t in trials]
     folder = Path(out or f"runs/{suite}")
-    failed = _started(trials, folder, How(device, threads, retry, explain, timeout, in_process, within))
+    how = How(device, threads, retry, explain, timeout, in_process, within, _goal(match))
+    failed = _started(trials, folder, how)
     if explain:
         return
     print(f"Results: {folder / 'results.jsonl'}")
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     if failed:
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: seqbench plan quick --seeds 3 --match parameters=1e6")
+def plan(
+    suite: Annotated[str, typer.Argument(help="Which suite; `seqbench list` shows them.")],
+    models: Annotated[str, typer.Option(help="Only these models, by name or .py file, comma-separated.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
+    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...; 0 keeps the suite's.", min=0)] = 0,
+    variant: Annotated[str, typer.Option(help="Only this variant of the suite, where it has several.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
+    data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
+    match: Annotated[str, typer.Option(help=MATCH)] = "",
+    setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, as for `seqbench run`.")] = None,
+    stored: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a run, to learn from it how much seeds differ.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Says before a run what it would take, and which differences it could show. Nothing is stored."""
+    from bench import plan as plans
+    from bench import workers
+
+    trials = _selected(suite, models, tasks, list(range(seeds)) or None, variant, data or [], setting or [])
+    trials = plans.trained(suite, trials)
+    with workers.workers() as some:
+        place = some.place(device, threads)
+        aim = _goal(match)
+        found = plans.planned(
+            trials if aim is None else goal.solved(trials, lambda trial: some.matched(trial, aim), _told),
+            lambda trial: some.estimated(trial, place),
+            plans.seen(stored),
+            _told,
+        )
+    whole = plans.Plan(suite, place, found)
+    print(json.dumps(whole.plain(), indent=2, ensure_ascii=False) if as_json else whole.text())
+
+
+def _selected(
+    suite: str,
+    models: str,
+    tasks: str,
+    seeds: list[int] | None,
+    variant: str,
+    data: list[str],
+    changes: list[str],
+) -> list[Trial]:
+    """The trials of a suite that were asked for, with their settings changed. Raises UsageError."""
+    trials = suites.load(suite)
+    if trials is None:
+        raise UsageError(f"unknown suite {suite!r}; known: {', '.join(suites.names())}")
+    trials = suites.reshaped(trials, _words(models), _words(tasks), seeds)
+    trials = _of_variant(trials, variant)
+    if not trials:
+        raise UsageError(f"suite {suite} has no trial of --models {models or 'all'} on --tasks {tasks or 'all'}")
+    trials = suites.fed(trials, _own_data(data, trials))
+    for text in changes:
+        trials = _with(trials, text)
+    return trials
+
+
+def _goal(text: str) -> Goal | None:
+    """The size that models are brought to, None where none was asked for. Raises UsageError."""
+    try:
+        return goal.read(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"--match {text}: {error}") from None
+
+
+def _told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _of_variant(trials: list[Trial], variant: str) -> list[Trial]:
@@ -230,7 +307,9 @@ def _started(trials: list[Trial], folder: Path, how: How) -> int:
 
 def _asked(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:
     """Where trials run and what they are made of, by the process that knows: this one imports no torch."""
-    place = some.place(how.device, how.threads)
+    place, aim = some.place(how.device, how.threads), how.goal
+    if aim is not None:
+        trials = goal.solved(trials, lambda trial: some.matched(trial, aim), _told)
     return place, [(trial, some.vouched(trial, place)) for trial in trials]
 
 
@@ -238,7 +317,11 @@ def _here(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cel
     from bench import machine
     from bench.probes import asked
 
-    place = machine.place(how.device, how.threads or None)
+    place, aim = machine.place(how.device, how.threads or None), how.goal
+    if aim is not None:
+        from bench import match
+
+        trials = goal.solved(trials, lambda trial: match.matched(trial, aim), _told)
     return place, [(trial, asked.vouched(trial, place)) for trial in trials]
 
 

@@ -27,6 +27,7 @@ APART = {
     "bench.cli",
     "bench.contest",
     "bench.disk",
+    "bench.goal",
     "bench.identity",
     "bench.machine",
     "bench.progress",
@@ -41,7 +42,8 @@ APART = {
 def parts(trial: Trial, checksum: str, device: str, rule: str | None, threads: int) -> dict[str, str]:
     """Part by part what determines a trial's numbers; `rule` is None for floors, which no device or thread changes."""
     asked: dict[str, Any] = dataclasses.asdict(trial)
-    for name in ("data", "suite", "variant", "tuned"):  # the data's checksum counts, not where they lie nor who asked
+    # the data's checksum counts, not where they lie; nor who asked, nor where settings come from
+    for name in ("data", "suite", "variant", "tuned", "matched"):
         asked.pop(name)
     own = {name: asked.pop(name) for name in ("model", "task")}
     made = {name: json.dumps(value, sort_keys=True, default=str) for name, value in asked.items()}

@@ -62,6 +62,7 @@ class Trial:
     compile: bool = False  # by torch.compile, as far as it takes the model
     variant: str = ""  # which of its suite's variants
     probe_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    matched: dict[str, Any] = dataclasses.field(default_factory=dict)  # what the model's sizes were solved for
     tuned: dict[str, Any] = dataclasses.field(default_factory=dict)  # where its settings come from; {}: set by hand
     seeds: dict[str, int] = dataclasses.field(default_factory=dict)  # by what they draw, where it is not `seed`
 
@@ -172,7 +173,12 @@ def fault(
         status=status,
         metrics={},
         reason=" ".join(reason.split())[:500],
-        config={"model": trial.model_settings, "learning": trial.learning, "task": trial.task_settings},
+        config={
+            "model": trial.model_settings,
+            "learning": trial.learning,
+            "task": trial.task_settings,
+            "matched": trial.matched,
+        },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None},
         environment=environment,
         suite=trial.suite,

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.disk import RecordError
+from bench.goal import Goal
 from bench.record import Result
 from bench.trial import Place, Trial, from_plain
 from bench.watch import Pulse, Stopped
@@ -106,6 +107,15 @@ class Workers:
         """What the trial is made of. Raises AskedError."""
         made: dict[str, str] = self.ask("vouch", trial=dataclasses.asdict(trial), place=dataclasses.asdict(place))
         return made
+
+    def matched(self, trial: Trial, goal: Goal) -> Trial:
+        """The trial with its model's sizes solved for the goal. Raises AskedError."""
+        return from_plain(self.ask("match", trial=dataclasses.asdict(trial), goal=dataclasses.asdict(goal)))
+
+    def estimated(self, trial: Trial, place: Place) -> dict[str, Any]:
+        """What the trial would take, see bench/estimate.py. Raises AskedError."""
+        found: dict[str, Any] = self.ask("estimate", trial=dataclasses.asdict(trial), place=dataclasses.asdict(place))
+        return found
 
     def run(
         self,
@@ -318,6 +328,10 @@ def _answered(question: dict[str, Any], files: list[int], line: Line) -> dict[st
             return {"answer": asked.vouched(trial, place)}
         trial = from_plain(question["trial"])
         asked.task(trial)  # here, so that every worker of the task has it at once
+        if question["kind"] == "match":
+            return _apart(lambda: _match(question))
+        if question["kind"] == "estimate":
+            return _apart(lambda: _estimate(question))
     except BadInput as problem:
         return {"bad": str(problem)}
     worker = os.fork()
@@ -333,24 +347,42 @@ def _place(question: dict[str, Any]) -> dict[str, Any]:
     return {"answer": dataclasses.asdict(machine.place(question["device"], question["threads"] or None))}
 
 
+def _match(question: dict[str, Any]) -> dict[str, Any]:
+    from bench import match
+
+    found = match.matched(from_plain(question["trial"]), Goal(**question["goal"]))
+    return {"answer": dataclasses.asdict(found)}
+
+
+def _estimate(question: dict[str, Any]) -> dict[str, Any]:
+    from bench import estimate, machine
+
+    place = Place(**question["place"])
+    device = machine.prepare(place.device, place.threads)
+    return {"answer": estimate.estimated(from_plain(question["trial"]), device)}
+
+
 def _apart(question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Answers in a fork, because the answer touches the GPU."""
+    """Answers in a fork, because the answer touches the GPU, computes with threads or builds somebody's own model."""
     from tasks import BadInput
 
     ours, theirs = socket.socketpair()
     worker = os.fork()
     if not worker:
         try:
+            _die_with_parent()
             Line(theirs).say(**question())
         except BadInput as problem:
             Line(theirs).say(bad=str(problem))
+        except Exception as error:
+            Line(theirs).say(bad=f"{type(error).__name__}: {error}")
         finally:
             os._exit(0)
     theirs.close()
     with ours:
         answer = Line(ours).hear()
-    os.waitpid(worker, 0)
-    return answer or {"bad": "the device cannot be started; try --device cpu"}
+    status = os.waitpid(worker, 0)[1]
+    return answer or {"bad": f"{_death(status)}; try --device cpu, or smaller sizes"}
 
 
 def _worked(question: dict[str, Any], files: list[int], server: Line) -> None:

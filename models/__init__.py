@@ -57,6 +57,8 @@ class Model(nn.Module, ABC):
 
     learning: ClassVar[str] = "gradient"  # which rule in bench/learning teaches it
     drawn: ClassVar[str] = "initial"  # which seed draws its weights: that of what is trained, or of a "reservoir"
+    # settings that make it larger, the main one first and the finest last; those that its Config lacks do not count
+    widths: ClassVar[tuple[str, ...]] = ("width", "hidden")
     head: nn.Linear  # features -> logits; may be tied to the embedding
     config: Any  # of the class's own Config
 

@@ -23,6 +23,8 @@ from tasks import Batch, Chance, Depth, Size, Spec
 class Bahdanau(Model):
     """Attention over the states of a bidirectional GRU, one alignment a target token."""
 
+    widths = ("width", "hidden", "alignment")
+
     @dataclasses.dataclass(frozen=True)
     class Config(Model.Config):
         """Sizes in units; rates are probabilities."""

@@ -34,6 +34,7 @@ class EchoState(Model):
 
     learning = "ridge"
     drawn = "reservoir"
+    widths = ("units", "writer")
 
     @dataclasses.dataclass(frozen=True)
     class Config(Model.Config):
@@ -162,14 +163,29 @@ class Reservoir(nn.Module):
 
     def __init__(self, units: int, inputs: int, leak: float, config: EchoState.Config, context: int = 0) -> None:
         super().__init__()
+        self.leak = leak
+        self._kept: tuple[Any, Tensor | None] = (None, None)
+        if torch.get_default_device().type == "meta":  # somebody asks how large it would be: nothing is drawn
+            shapes = {"recurrent": (units, units), "entry": (inputs, units)} | (
+                {"mix": (context, units)} if context else {}
+            )
+            for name, shape in shapes.items():
+                setattr(self, name, nn.Parameter(torch.empty(shape), requires_grad=False))
+        else:
+            self._draw(units, inputs, config, context)
+        shares = {"recurrent": config.connectivity, "entry": config.input_connectivity}
+        self.links = {
+            name: round(shares.get(name, 1.0) * w.numel()) if w.is_meta else int(w.count_nonzero())
+            for name, w in self.named_parameters()
+        }
+
+    def _draw(self, units: int, inputs: int, config: EchoState.Config, context: int) -> None:
         # imported here: it takes a second, which no other model should pay
         from reservoirpy.mat_gen import bernoulli, uniform
 
         c = config
         seed = int(torch.randint(2**31 - 1, ()))  # from torch's generator, so that one seed makes the whole model
         draw = np.random.default_rng(seed)
-        self.leak = leak
-        self._kept: tuple[Any, Tensor | None] = (None, None)
         recurrent = uniform(units, units, sr=c.radius, connectivity=c.connectivity, seed=draw)
         self.recurrent = _fixed(_dense(recurrent))  # (N, N)
         entry = bernoulli(units, inputs, input_scaling=c.input_scaling, connectivity=c.input_connectivity, seed=draw)
@@ -177,8 +193,6 @@ class Reservoir(nn.Module):
         if context:
             scale = c.context_scaling / context**0.5
             self.mix = _fixed(draw.normal(scale=scale, size=(context, units)))
-
-        self.links = {name: int(weight.count_nonzero()) for name, weight in self.named_parameters()}
 
     def flops(self, name: str, rows: int) -> float:
         """Operations of `rows` vectors with one of its sparse matrices: two a weight that is not zero."""

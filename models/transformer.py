@@ -23,6 +23,8 @@ from tasks import Batch, Chance, Depth, Size, Spec
 class Transformer(Model):
     """Encoder and decoder of self-attention, the decoder also attending to what was read."""
 
+    widths = ("width", "feedforward")
+
     @dataclasses.dataclass(frozen=True)
     class Config(Model.Config):
         """Sizes in units; rates are probabilities."""

@@ -381,7 +381,7 @@ def _told(result: Result) -> dict[str, Any]:
         # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
         config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
     told = {**config, "budget": allowed(result), **machine(result)}
-    return {key: value for key, value in told.items() if key not in ("asked", "data")}
+    return {key: value for key, value in told.items() if key not in ("asked", "data", "matched")}
 
 
 def allowed(result: Result) -> dict[str, Any]:

@@ -168,6 +168,7 @@ def row(
             "selection": "validation",
             "seeds": asked.seeds(trial),
             "tuned": trial.tuned,
+            "matched": trial.matched,
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None},
         curve=[{name: value for name, value in point.items() if math.isfinite(value)} for point in curve],

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench import identity, machine, record
 from bench.probes import asked
+from bench.sizes import state_bytes, typical
 from bench.train import Answers, Training, answers, train
 from bench.trial import Trial, now
 from bench.watch import Watch
@@ -50,7 +51,10 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         task=trial.task,
         seed=trial.seed,
         status="ok",
-        metrics=scores.totals | _costs(model, training, said) | _validation(scores.main, training),
+        metrics=scores.totals
+        | _costs(model, training, said)
+        | state_bytes(model, typical(task).to(device))
+        | _validation(scores.main, training),
         main=scores.main,
         config={
             "model": asked.config(model) | _picture_encoder(model),
@@ -63,6 +67,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "selection": "validation",
             "seeds": asked.seeds(trial),
             "tuned": trial.tuned,
+            "matched": trial.matched,
             "asked": dataclasses.asdict(trial),
         },
         budget={k: v for k, v in dataclasses.asdict(trial.budget).items() if v is not None}

@@ -15,8 +15,8 @@ import torch
 
 from bench.probes import asked
 from bench.probes._learned import Numbers, Rates, Stages, best, drawn, on_test, row
-from bench.probes.throughput import state_bytes
 from bench.record import Result
+from bench.sizes import state_bytes
 from bench.trial import Trial
 from bench.watch import Watch
 from tasks import BadInput, Range, Settings, collate

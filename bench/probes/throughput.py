@@ -16,6 +16,7 @@ from bench.clock import Contest, Timing, contest, once, product
 from bench.probes import asked
 from bench.probes._timed import Subject, company, row, spread, subject, unending
 from bench.record import Result
+from bench.sizes import state_bytes
 from bench.train import room
 from bench.trial import Trial
 from bench.watch import Watch
@@ -169,21 +170,3 @@ def _costs(of: Subject, batches: list[Batch], notes: dict[str, str]) -> dict[str
 def _padding(sides: list[tuple[int, torch.Tensor]]) -> float:
     places = sum(size * len(lengths) for size, lengths in sides)
     return 1 - sum(int(lengths.sum()) for _, lengths in sides) / places
-
-
-@torch.no_grad()
-def state_bytes(model: Model, batch: Batch) -> dict[str, float | int]:
-    """Bytes a sequence that a step hands to the next (at the end of the target), and that encoding left."""
-    model = unending(model)
-    steps = batch.target.shape[1]
-    state = model.encode(batch.source[:1], batch.source_length[:1], steps)
-    for token in batch.target[:1].unbind(1) if model.spec.target == "tokens" else ():
-        _, state = model.step(token, state)
-    return {"carry_bytes": _bytes(state.carry), "memory_bytes": _bytes(state.memory)}
-
-
-def _bytes(value: object) -> int:
-    if isinstance(value, torch.Tensor):
-        return value.numel() * value.element_size()
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
-    return sum(map(_bytes, parts))
