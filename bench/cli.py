@@ -161,6 +161,71 @@ def plan(
     print(json.dumps(whole.plain(), indent=2, ensure_ascii=False) if as_json else whole.text())
 
 
+@app.command(epilog="Example: seqbench tune quick --trials 8 --set updates=600 --out runs/tuning")
+def tune(
+    suite: Annotated[str, typer.Argument(help="Which suite; `seqbench list` shows them.")],
+    models: Annotated[str, typer.Option(help="Only these models, by name or .py file, comma-separated.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
+    trials: Annotated[int, typer.Option(help="How many of each model on each task.", min=1, max=1000)] = 8,
+    seconds: Annotated[
+        float, typer.Option(help="Of training, after which a model gets no further trial on a task; 0: never.", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of the search and of every training in it.", min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
+    out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE-tuning.")] = "",
+    data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, as for `seqbench run`.")] = None,
+) -> None:
+    """Searches good settings: equally many trials for every model, chosen on validation; the test is never read.
+
+    Trial 0 has the suite's own settings. What falls behind the median of earlier trials is given up. The same command
+    goes on with what is stored; `seqbench adopt` makes the winners the suite's settings.
+    """
+    from bench import tune as tuning
+    from bench import workers
+    from bench.progress import Progress
+
+    chosen = [t for t in _selected(suite, models, tasks, [seed], "", data or [], setting or []) if t.probe == "quality"]
+    if not chosen:
+        raise UsageError(f"suite {suite} trains nothing for its quality: there is nothing to tune")
+    folder = Path(out or f"runs/{suite}-tuning")
+    with workers.workers(1800.0) as some, Progress(len(chosen) * trials) as progress:
+        place = some.place(device, threads)
+        known = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
+        _writable(folder)
+        progress.say(f"{trials} trials of {len(chosen)} pairs of model and task on {place.device} into {folder}")
+        runner = tuning.Runner(folder, place, progress, some)
+        for trial, made_of in known:
+            progress.say(tuning.told(tuning.search(trial, made_of, trials, runner.run, seconds)))
+    print(f"Results: {folder / 'results.jsonl'}")
+    print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
+    print(f"Adopt:   seqbench adopt {folder}")
+
+
+@app.command(epilog="Example: seqbench adopt runs/quick-tuning --explain")
+def adopt(
+    run: Annotated[Path, typer.Argument(help="Folder that `seqbench tune` wrote.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Say what would change; change nothing.")] = False,
+) -> None:
+    """Makes the winners of a search the settings of its suite, each with where it comes from."""
+    from bench import disk, record
+    from bench import tune as tuning
+
+    rows = [row for row in record.read(run) if row.probe == "tune"]
+    found = {row.suite for row in rows}
+    if len(found) != 1:
+        raise UsageError(f"{run} holds searches of {_listed(sorted(found)) or 'no suite'}; expected those of one suite")
+    path = suites.SETTINGS / f"{found.pop()}.json"
+    new, said = tuning.adopted(suites.settings(path.stem), rows)
+    print("\n".join(said))
+    if explain:
+        print(f"{path} stays as it is")
+        return
+    disk.whole(path, tuning.written(new).encode())
+    print(f"Written: {path}")
+
+
 def _selected(
     suite: str,
     models: str,
@@ -251,9 +316,9 @@ def _scoped(trial: Trial, scope: str, name: str, value: str) -> Trial:
     if scope == "probe":
         return dataclasses.replace(trial, probe_settings=trial.probe_settings | {name: value})
     if scope == "learning":
-        return dataclasses.replace(trial, learning=trial.learning | {name: value})
+        return dataclasses.replace(trial, learning=trial.learning | {name: value}, tuned={})
     if scope in ("model", trial.model):
-        return dataclasses.replace(trial, model_settings=trial.model_settings | {name: value})
+        return dataclasses.replace(trial, model_settings=trial.model_settings | {name: value}, tuned={})
     return trial
 
 

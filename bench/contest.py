@@ -69,14 +69,14 @@ class Contest:
         self.stop = 0  # the signal that asked for an end
         self.failed = 0
 
-    def run(self, cells: list[Cell]) -> int:
-        """Runs what is to be run; how many trials failed. Raises Ended, RecordError."""
+    def run(self, cells: list[Cell], begun: int = 0) -> int:
+        """Runs what is to be run, after `begun` trials of others; how many failed. Raises Ended, RecordError."""
         for line in record.mend(self.folder):
             self.progress.say(line)
         decisions = decided(cells, self.folder, self.retry)
         left = [cell for cell, decision in zip(cells, decisions, strict=True) if decision.runs]
         self._recalled([decision for decision in decisions if not decision.runs])
-        self.progress.number = len(cells) - len(left)
+        self.progress.number = begun + len(cells) - len(left)
         with self._signals():
             others = [cell for cell in self._in_time(left) if not self._claimed(cell, wait=False)]
             for cell in self._in_time(others):

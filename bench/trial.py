@@ -97,7 +97,9 @@ class Trial:
         for scope, settings in (("model", self.model_settings), ("task", self.task_settings)):
             for name, value in settings.items():
                 words += ["--set", f"{scope}.{name}={_plain(value)}"]
-        for scope, settings in (("learning", self.learning), ("probe", self.probe_settings), ("seed", self.seeds)):
+        # of a search, the place of a trial in it is left out: its command trains the same model, and tests it
+        asked = {} if self.probe == "tune" else self.probe_settings
+        for scope, settings in (("learning", self.learning), ("probe", asked), ("seed", self.seeds)):
             for name, value in settings.items():
                 words += ["--set", f"{scope}.{name}={_plain(value)}"]
         words += ["--compile"] if self.compile else []

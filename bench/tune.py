@@ -17,12 +17,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import identity, record
+from bench.contest import Contest
 from bench.record import Result
-from bench.trial import Trial
+from bench.trial import Place, Trial
+from bench.workers import Workers
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
+
+    from bench.progress import Progress
 
 SPACE = Path(__file__).parent / "settings" / "space.json"
 OPENING = 4  # trials, the suite's own among them, that no earlier ones guide
@@ -51,18 +56,20 @@ def within(model_settings: Mapping[str, Any], learning: Mapping[str, Any], searc
     return {key: parts[part][name] for key, (part, name) in named.items() if name in parts[part]}
 
 
+def rule_of(made_of: Mapping[str, str]) -> str:
+    """The rule that teaches what a trial is made of."""
+    return next(Path(part).stem for part in made_of if part.startswith("bench/learning/") and "__" not in part)
+
+
 def search(
-    base: Trial,
-    own: Values,
-    searched: Space,
-    trials: int,
-    run: Callable[[Trial], Result],
-    seconds: float = 0.0,
+    base: Trial, made_of: Mapping[str, str], trials: int, run: Callable[[Trial], Result], seconds: float = 0.0
 ) -> list[Result]:
     """Runs the trials of one model on one task; with `seconds`, none is begun once so many were trained for.
 
-    `own`: the suite's settings of what is searched. `run` runs a trial, or recalls it where it is stored.
+    `made_of`: what the suite's own trial is made of. `run` runs a trial, or recalls it where it is stored.
     """
+    searched = space(base.model, rule_of(made_of))
+    own = within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
     done: list[Result] = []
     for number in range(trials if searched else 1):
         if seconds and sum(_seconds(row) for row in done) >= seconds:
@@ -160,6 +167,47 @@ def _told(row: Result, searched: Space, distributions: dict[str, BaseDistributio
     if row.status != "ok":
         return create_trial(params=named, distributions=distributions, state=TrialState.FAIL)
     return create_trial(params=named, distributions=distributions, value=float(row.metrics["validation"]))
+
+
+class Runner:
+    """Runs trials one by one into a folder, or recalls those that it holds."""
+
+    def __init__(self, folder: Path, place: Place, progress: Progress, workers: Workers) -> None:
+        self.folder, self.place, self.progress, self.workers = folder, place, progress, workers
+        self.contest = Contest(folder, place, progress, workers)
+
+    def run(self, trial: Trial) -> Result:
+        """The row of a trial."""
+        made_of = self.workers.vouched(trial, self.place)
+        row = self._stored(made_of)
+        if row is None:
+            begun = self.progress.number
+            self.contest.run([(trial, made_of)], begun)
+            row = self._stored(made_of)
+            assert row is not None
+        else:
+            self.progress.number += 1
+        return row
+
+    def _stored(self, made_of: Mapping[str, str]) -> Result | None:
+        if not (self.folder / record.RESULTS).exists():
+            return None
+        name = identity.name(dict(made_of))
+        return next((row for row in record.read(self.folder) if row.id == name), None)
+
+
+def told(rows: Sequence[Result]) -> str:
+    """What a search came to, in a line."""
+    [study] = studies(rows)
+    best, given_up = study.best, f"{study.pruned} given up, {sum(row.status != 'ok' for row in rows)} failed"
+    label = f"{study.model} on {study.task}: {len(rows)} trials, {given_up}"
+    if best is None:
+        return label
+    first, score = rows[0].metrics.get("validation"), best.metrics["validation"]
+    before = "nothing" if first is None else f"{first:.1f}"
+    searched = space(study.model, best.config["learning"]["rule"])
+    values = _listed(within(best.config["model"], best.config["learning"], searched))
+    return f"{label}; on validation {before} with the suite's settings, {score:.1f} with {values}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,13 +4,14 @@ import dataclasses
 import json
 import math
 import statistics
+import sys
 
 import pytest
 import torch
 from faults import COPYING
 
 import models
-from bench import learning, suites, tune
+from bench import cli, learning, record, suites, tune, verification
 from bench.probes import asked
 from bench.record import Result
 from bench.trial import Budget, Place, Trial, run
@@ -31,6 +32,20 @@ def base(**more):
     made = {"model": "lstm", "task": COPYING, "seed": 3, "suite": "quick", "budget": Budget(updates=8)}
     made |= {"model_settings": {"width": 5, "hidden": 7}, "batch": 7, "points": 4, "precision": "float32"}
     return Trial(**made | more)
+
+
+MADE = {
+    "bench/learning/__init__.py": "1",
+    "bench/learning/gradient.py": "2",
+    "model_settings": json.dumps({"width": 5, "dropout": 0.2, "pool": "highest"}),
+    "learning": json.dumps({"rate": 1e-3, "clip": 1.0}),
+}
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Searches go through a space of three settings, or of none."""
+    monkeypatch.setattr(tune, "space", lambda model, rule: SEARCHED if model != "unknown" else {})
 
 
 def outcome(trial, score=None, way=None, status="ok", pruned=0, seconds=1.0):
@@ -60,9 +75,9 @@ def peak(trial):
     return outcome(trial, 100.0 - 10 * off)
 
 
-def test_the_first_trial_is_the_suites_own_and_the_others_lie_in_the_space():
+def test_the_first_trial_is_the_suites_own_and_the_others_lie_in_the_space(made_up):
     asked_for = []
-    search(base(), OWN, SEARCHED, 9, lambda trial: asked_for.append(trial) or peak(trial))
+    search(base(), MADE, 9, lambda trial: asked_for.append(trial) or peak(trial))
     first, *others = asked_for
     assert (first.learning, first.model_settings["dropout"]) == ({"rate": 1e-3}, 0.2)
     assert [trial.probe_settings["number"] for trial in asked_for] == list(range(9))
@@ -87,8 +102,8 @@ def test_a_search_finds_better_settings_than_chance_does():
     assert statistics.mean(guided) > statistics.mean(blind)
 
 
-def test_a_search_goes_on_from_what_is_stored_as_if_never_interrupted():
-    whole = search(base(), OWN, SEARCHED, 7, peak)
+def test_a_search_goes_on_from_what_is_stored_as_if_never_interrupted(made_up):
+    whole = search(base(), MADE, 7, peak)
     stored = {row.made_of["probe_settings"]: row for row in whole[:4]}
     fresh = []
 
@@ -98,7 +113,7 @@ def test_a_search_goes_on_from_what_is_stored_as_if_never_interrupted():
             fresh.append(trial.probe_settings["number"])
         return known or peak(trial)
 
-    assert search(base(), OWN, SEARCHED, 7, recalled) == whole
+    assert search(base(), MADE, 7, recalled) == whole
     assert fresh == [4, 5, 6]
 
 
@@ -106,20 +121,30 @@ def test_another_seed_searches_elsewhere():
     assert proposed(SEARCHED, [], 1, 0) != proposed(SEARCHED, [], 1, 1)
 
 
-def test_seconds_end_a_search_for_every_model_alike():
-    rows = search(base(), OWN, SEARCHED, 9, lambda trial: outcome(trial, 50.0, seconds=2.0), seconds=5.0)
+def test_seconds_end_a_search_for_every_model_alike(made_up):
+    rows = search(base(), MADE, 9, lambda trial: outcome(trial, 50.0, seconds=2.0), seconds=5.0)
     assert len(rows) == 3
 
 
-def test_a_model_without_a_space_has_one_trial():
-    assert len(search(base(), {}, {}, 9, lambda trial: outcome(trial, 50.0))) == 1
+def test_a_model_without_a_space_has_one_trial(made_up):
+    assert len(search(base(model="unknown"), MADE, 9, lambda trial: outcome(trial, 50.0))) == 1
 
 
-def test_failed_trials_count_and_those_outside_the_space_teach_nothing():
+def test_failed_trials_count_and_those_outside_the_space_teach_nothing(made_up):
     odd = OWN | {"model.dropout": 0.9}
     rows = [outcome(candidate(base(), odd, 0, ()), 99.0), outcome(candidate(base(), OWN, 1, ()), status="diverged")]
     assert proposed(SEARCHED, rows, 2, 0)
-    assert len(search(base(), odd, SEARCHED, 5, lambda trial: outcome(trial, status="failed"))) == 5
+    assert (
+        len(
+            search(
+                base(),
+                MADE | {"model_settings": json.dumps({"dropout": 0.9, "pool": "last"})},
+                5,
+                lambda trial: outcome(trial, status="failed"),
+            )
+        )
+        == 5
+    )
 
 
 def test_the_bar_is_the_median_of_the_best_so_far_at_each_evaluation_but_the_last():
@@ -227,3 +252,55 @@ def test_a_cell_knows_where_its_settings_come_from(monkeypatch):
     monkeypatch.setattr(suites, "settings", lambda suite: told)
     assert suites.cell("quick", "lstm", "translation", 0).tuned == {"trials": 8}
     assert suites.cell("quick", "rnn", "translation", 0).tuned == {}
+
+
+def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd, tmp_path):
+    def seqbench(*words):
+        monkeypatch.setattr(sys, "argv", ["seqbench", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return int(stop.value.code or 0), *capfd.readouterr()
+
+    monkeypatch.setattr(suites, "SETTINGS", tmp_path / "settings")
+    words = ["tune", "quick", "--tasks", COPYING, "--models", "lstm", "--threads", "1", "--set", "model.width=8"]
+    words += ["--set", "updates=4", "--set", "points=2", "--out", tmp_path / "tuning", "--trials"]
+    code, out, err = seqbench(*words, 3)
+    assert code == 0
+    assert f"lstm on {COPYING}: 3 trials, 0 given up, 0 failed; on validation" in " ".join(err.split())
+    assert f"seqbench adopt {tmp_path / 'tuning'}" in out
+    before = list(record.read(tmp_path / "tuning"))
+    assert [row.probe for row in before] == ["tune"] * 3
+    assert "--set probe" not in before[1].command
+    seqbench(*words, 5)
+    after = list(record.read(tmp_path / "tuning"))
+    assert after[:3] == before
+    assert len(after) == 5
+    assert verification.problems(tmp_path / "tuning") == []
+    code, out, _ = seqbench("adopt", tmp_path / "tuning", "--explain")
+    assert (code, (tmp_path / "settings" / "quick.json").exists()) == (0, False)
+    assert "stays as it is" in out
+    assert seqbench("adopt", tmp_path / "tuning")[0] == 0
+    cell = suites.cell("quick", "lstm", COPYING, 0)
+    assert cell.tuned["trials"] == 5
+    best = max(after, key=lambda row: row.metrics["validation"])
+    assert cell.learning["rate"] == best.config["learning"]["rate"]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["tune", "speed"], "suite speed trains nothing for its quality"),
+        (["tune", "nowhere"], "unknown suite 'nowhere'"),
+        (["tune", "quick", "--tasks", COPYING, "--set", "lstm.nothing=1"], "has no setting 'nothing'"),
+        (["adopt", "nowhere"], "nowhere/results.jsonl cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_line(words, part, monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["seqbench", *words])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    err = capfd.readouterr().err
+    assert (stop.value.code, len(err.strip().splitlines())) == (2, 1)
+    assert part in err
+    assert not (tmp_path / "runs").exists()
