@@ -447,6 +447,21 @@ def report(
     print(f"Report: {page}")
 
 
+@app.command(epilog="Example: seqbench compare runs/quick --task translation --strict")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `seqbench run` wrote, compared together.")],
+    task: Annotated[str, typer.Option(help="Only this task.")] = "",
+    metric: Annotated[str, typer.Option(help="By this score instead of the task's main one.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a comparison that is not fair.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Says which model leads, by how much and how surely, and what was not equal."""
+    from reports import compare as comparison
+
+    found = comparison.compare(runs, task, metric, strict)
+    print(comparison.as_json(found) if as_json else comparison.text(found))
+
+
 @app.command(epilog='Example: seqbench answer runs/quick --model lstm --task translation "Turn on the light"')
 def answer(
     run: Annotated[Path, typer.Argument(help="Folder that `seqbench run` wrote.")],

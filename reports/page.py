@@ -15,9 +15,11 @@ from reports import (
     by_length,
     data_curves,
     extrapolation,
+    fairness,
     figures,
     gradients,
     long,
+    pairs,
     parallelism,
     parts,
     reproduction,
@@ -53,6 +55,7 @@ def page(stored: Stored) -> Page:
     keyed = _Keys(line.model for lines in found.values() for line in lines if line.kind == "model")
     scored = {task: lines for task, lines in found.items() if lines}
     with_models = {t: lines for t, lines in scored.items() if any(line.kind == "model" for line in lines)}
+    lists = fairness.checklists(stored, with_models)
     far = [(room.TITLE, room.sections(stored, most)) for room in FAR]
     names = Names()
     return Page(
@@ -75,7 +78,7 @@ def page(stored: Stored) -> Page:
         parts=tuple(
             (anchor, title, explanation, tuple(names.section(s) for s in kept))
             for anchor, title, explanation, sections in _parts(
-                stored, scored, with_models, keyed, most, [s for _, made in far for s in made]
+                stored, scored, with_models, keyed, most, [s for _, made in far for s in made], lists
             )
             if (kept := [s for s in sections if s])
         ),
@@ -87,11 +90,12 @@ def page(stored: Stored) -> Page:
 
 def _parts(
     stored: Stored, scored: dict[str, list[Line]], models: dict[str, list[Line]], keyed: _Keys, most: Limits,
-    far: list[Section],
+    far: list[Section], lists: fairness.Lists,
 ) -> list[tuple[str, str, str, list[Section | None]]]:  # fmt: skip
     """Anchor, title, explanation and sections of each part."""
     return [
-        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed) for t, lines in scored.items()]),
+        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed, lists) for t, lines in scored.items()]),
+        (fairness.ANCHOR, fairness.TITLE, fairness.EXPLAINED, fairness.sections(lists)),
         ("learning", "Learning curves", LEARNING, [_learning(t, lines, most) for t, lines in models.items()]),
         ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in models.items()]),
         ("detail", "In detail", DETAIL, [_detail(t, lines, keyed, most) for t, lines in models.items()]),
@@ -262,8 +266,9 @@ def _ranking(task: str, lines: Sequence[Line]) -> Drawing:
     )
 
 
-def _compared(task: str, lines: Sequence[Line], keyed: _Keys) -> Section:
-    return Section(words.task(task), tables=(_sides(task, lines, keyed),))
+def _compared(task: str, lines: Sequence[Line], keyed: _Keys, lists: fairness.Lists) -> Section:
+    table = fairness.noted(_sides(task, lines, keyed), task, lists.get(task))
+    return Section(words.task(task), tables=(table,), note=pairs.unsettled(lines))
 
 
 def _told(lines: Sequence[Line]) -> str:

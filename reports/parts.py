@@ -34,6 +34,8 @@ class Table:
     quiet: int = 0  # that many of the last rows
     numbers: tuple[bool, ...] = ()
     note: str = ""  # under it: what it does not show
+    anchor: str = ""  # by which a link finds it
+    link: tuple[str, str] = ("", "")  # at the end of the note: anchor, words
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,6 +43,8 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
     "by_length": ("words", "asked", "items", "mean", "low", "high"),  # and the score, by the main metric's name
     "data_curve": ("examples", "score", "seconds"),
 }  # fmt: skip
+CODE = 200  # files of code whose checksums a row may name
+FOUND = ("asked", "data", "tuned", "matched", "selection", "provenance")  # how settings came about: none of them
 LONGEST = 1000  # points of a curve of long sequences
 NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
@@ -381,7 +383,7 @@ def _told(result: Result) -> dict[str, Any]:
         # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
         config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
     told = {**config, "budget": allowed(result), **machine(result)}
-    return {key: value for key, value in told.items() if key not in ("asked", "data", "matched")}
+    return {key: value for key, value in told.items() if key not in FOUND}
 
 
 def allowed(result: Result) -> dict[str, Any]:
@@ -438,10 +440,17 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
         environment=shared(_dict(get("environment"))),
         signatures=shared({k: _text(v) for k, v in _dict(get("signatures")).items()}),
         artifacts={k: v for k, v in _dict(get("artifacts")).items() if isinstance(v, dict) and k in SHOWN},
-        made_of={"data": _text(v)} if (v := _dict(get("made_of")).get("data")) else {},
+        made_of=shared(_made_of(row)),
         curve=_curve(row),
         output="\n".join(_text(get("output")).splitlines()[-LINES:])[-LETTERS:],
     )
+
+
+def _made_of(row: dict[str, Any]) -> dict[str, str]:
+    """The data's checksum; of a training's quality, the checksum of each file of code too."""
+    made = _dict(row.get("made_of"))
+    files = [k for k in made if k.endswith(".py")][:CODE] if row["probe"] == "quality" else []
+    return {key: _text(made[key]) for key in (*(["data"] if made.get("data") else []), *files)}
 
 
 def _curve(row: dict[str, Any]) -> list[dict[str, float]]:

@@ -1,0 +1,122 @@
+"""Models two by two: the difference, its interval, how likely it is by chance alone, and what may be said of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from bench.statistics import Floats, Interval
+from reports import settling, words
+from reports.tables import Line, difference
+
+LEVEL = 0.05
+MANY = 6  # models up to which every pair is tested; beyond, each against the best
+LEADS, APART, UNTESTED = "leads", "not separable", "not testable"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pair:
+    """Two lines of one task, the one that scored more first."""
+
+    better: Line
+    worse: Line
+    gap: float
+    span: Interval | None  # 95 % interval of the gap, for this pair alone
+    p: float | None  # corrected by Holm over all pairs tested together
+    effect: float | None  # how often the better one scores more: seed against seed, or item by item; ties count half
+
+    @property
+    def verdict(self) -> str:
+        """ "leads" where chance is ruled out at 5 % after Holm's correction."""
+        if self.p is None or self.span is None:
+            return UNTESTED
+        return LEADS if self.p < LEVEL and self.span.settles else APART
+
+    def settled_by(self) -> str:
+        """What would settle it; nothing where it is settled, or one seed without answers leaves nothing to go by."""
+        return "" if self.verdict == LEADS else settling.said(self.better, self.worse)
+
+
+def pairs(lines: Sequence[Line], every: bool | None = None) -> list[Pair]:
+    """Pairs of a task's models, best first: every pair where models are few, else each against the best."""
+    models = [line for line in lines if line.kind == "model"]
+    every = len(models) <= MANY if every is None else every
+    chosen = list(combinations(models, 2)) if every else [(models[0], worse) for worse in models[1:]]
+    spans = [difference(*two) for two in chosen]
+    ps = [_chance(*two, span) for two, span in zip(chosen, spans, strict=True)]
+    return [
+        Pair(one, other, one.value - other.value, span, p, _effect(one, other) if span else None)
+        for (one, other), span, p in zip(chosen, spans, holm(ps), strict=True)
+    ]
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """Holm's correction (Holm, 1979): the k-th smallest of m times m - k + 1, never falling; None stays None."""
+    known = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    corrected: list[float | None] = [None] * len(ps)
+    highest = 0.0
+    for rank, (p, place) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - rank)))
+        corrected[place] = highest
+    return corrected
+
+
+def _chance(better: Line, worse: Line, span: Interval | None) -> float | None:
+    """How likely so large a difference is, either way, where there is none: of the same test as its interval."""
+    if span is None:
+        return None
+    if span.over == "seeds":
+        return _welch(np.array(better.values), np.array(worse.values))
+    first, second = better.resamples, worse.resamples
+    assert first is not None and second is not None  # noqa: PT018 - else there is no interval
+    gaps = first - second
+    tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
+    return min(1.0, 2 * (tail + 1) / (len(gaps) + 1))
+
+
+def _welch(a: Floats, b: Floats) -> float:
+    """Welch's t test, written out: scipy's warns on seeds that agree to the last digit."""
+    parts = np.array([np.var(x, ddof=1) / len(x) for x in (a, b)])
+    error, gap = float(parts.sum()), float(a.mean() - b.mean())
+    if error == 0:
+        return float(gap == 0)
+    freedom = error**2 / float((parts**2 / (len(a) - 1, len(b) - 1)).sum())
+    return 2 * float(stats.t.sf(abs(gap) / math.sqrt(error), freedom))
+
+
+def _effect(better: Line, worse: Line) -> float | None:
+    """Probability of superiority (Vargha and Delaney, 2000), over pairs of seeds, or over items that both answered."""
+    if len(better.rows) > 1 or len(worse.rows) > 1:
+        gaps = np.subtract.outer(better.values, worse.values)
+    else:
+        found = [[a.scores.get(better.metric) for a in line.rows[0].answers] for line in (better, worse)]
+        gaps = np.array([x - y for x, y in zip(*found, strict=True) if x is not None and y is not None])
+    return float(((gaps > 0) + 0.5 * (gaps == 0)).mean()) if gaps.size else None
+
+
+def unsettled(lines: Sequence[Line], most: int = 3) -> str:
+    """Which models the best one is not separable from, and what would settle it; a sentence each for the next few."""
+    found = [pair for pair in pairs(lines, every=False) if pair.verdict == APART]
+    return " ".join(
+        f"{words.capital(words.the(p.better.name))} and {words.the(p.worse.name)} are not separable ({gap(p)}): "
+        f"{p.settled_by()}."
+        for p in found[:most]
+    )
+
+
+def gap(pair: Pair) -> str:
+    """ "0.4, −0.3 to 1.1 over test items"."""
+    metric, span = pair.better.metric, pair.span
+    if span is None:
+        return words.number(pair.gap, metric)
+    return f"{words.number(pair.gap, metric)}, {within(span, metric)} over {span.over}"
+
+
+def within(span: Interval, metric: str) -> str:
+    """ "−0.3 to 1.1"."""
+    return f"{words.number(span.low, metric)} to {words.number(span.high, metric)}"
