@@ -188,8 +188,12 @@ def _pairs(found: Sequence[Pair]) -> Iterator[str]:
     settling: dict[str, list[str]] = {}
     for pair in found:
         if pair.verdict != LEADS:
-            settling.setdefault(pair.settled_by(), []).append(f"{pair.better.name} and {pair.worse.name}")
-    yield from (f"  {words.several(named, most=2)}: {said}." for said, named in settling.items())
+            settling.setdefault(pair.settled_by(), []).append(f"{pair.better.name} over {pair.worse.name}")
+    yield from (f"  {'; '.join(_first(named))}: {said}." for said, named in settling.items())
+
+
+def _first(names: list[str], most: int = 2) -> list[str]:
+    return names if len(names) <= most + 1 else [*names[:most], f"and {len(names) - most} more"]
 
 
 def _pair(pair: Pair) -> list[str]:

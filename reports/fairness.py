@@ -100,7 +100,16 @@ def noted(table: Table, task: str, items: Sequence[Item] | None) -> Table:
     said = face(items or ())
     if not said:
         return table
-    return dataclasses.replace(table, note=f"{table.note} {said}".strip(), link=(_anchor(task), "All of it"))
+    return dataclasses.replace(table, note=f"{table.note} {said}".strip(), link=(_anchor(task), TITLE))
+
+
+def overview(table: Table, lists: Lists) -> Table:
+    """The table of all tasks with a note under it that names what was not equal in some."""
+    unlike = dict.fromkeys(item.name for items in lists.values() for item in items if item.state == BROKEN)
+    if not unlike:
+        return table
+    said = f"Not equal within every task: {words.listed([*unlike])}."
+    return dataclasses.replace(table, note=f"{table.note} {said}".strip(), link=(ANCHOR, TITLE))
 
 
 def _anchor(task: str) -> str:
@@ -236,8 +245,9 @@ def _spent(lines: Sequence[Line]) -> Item:
     ]
     if not known:
         return Item("budget spent", UNTOLD, _untold([]))
-    said = f"equal in {words.listed(equal)}" if equal else "equal in nothing"
-    said += f"; not equal: {words.listed(unlike)}" if unlike else ""
+    said = "; ".join(
+        [f"equal in {words.listed(equal)}"] * bool(equal) + [f"not equal: {words.listed(unlike)}"] * bool(unlike)
+    )
     axes = {axis for line in lines for row in line.rows for axis in allowed(row.result)} & known.keys()
     short = [AXES[axis] for axis in AXES if axis in axes and AXES[axis] not in equal]
     if equal and not short:
@@ -265,13 +275,13 @@ def _spending(result: Result, axis: str) -> float | None:
 def _failed(failed: Sequence[Row]) -> Item:
     """A seed that gave no number is missing from a mean, and is named."""
     if not failed:
-        return Item("no seed failed", KEPT, "every stored trial gave its number")
+        return Item("every seed gave a number", KEPT, "every stored trial gave its number")
     who = [f"{words.model(r.result.model)}, seed {r.result.seed}: {_kind(r)}" for r in failed]
     said = f"{words.several(who)}; the mean of that model is over the seeds that are left"
     brief = f"seeds without a number ({words.several(who, most=2)})"
     suite = words.clean(failed[0].result.suite)[:40] or "SUITE"
     mend = f"run them again with `seqbench run {suite} --retry all`, or report that the model fails"
-    return Item("no seed failed", BROKEN, _cut(said), _cut(brief, 120), mend)
+    return Item("every seed gave a number", BROKEN, _cut(said), _cut(brief, 120), mend)
 
 
 def _kind(row: Row) -> str:

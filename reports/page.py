@@ -74,7 +74,7 @@ def page(stored: Stored) -> Page:
             *_cut(ranked),
         ),
         drawings=names.drawings([_ranking(task, lines) for task, lines in scored.items()]),
-        glance=_glance(with_models, keyed) if with_models else None,
+        glance=fairness.overview(_glance(with_models, keyed), lists) if with_models else None,
         parts=tuple(
             (anchor, title, explanation, tuple(names.section(s) for s in kept))
             for anchor, title, explanation, sections in _parts(

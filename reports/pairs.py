@@ -28,6 +28,7 @@ class Pair:
     gap: float
     span: Interval | None  # 95 % interval of the gap, for this pair alone
     p: float | None  # corrected by Holm over all pairs tested together
+    tests: int  # how many those are
     effect: float | None  # how often the better one scores more: seed against seed, or item by item; ties count half
 
     @property
@@ -49,8 +50,9 @@ def pairs(lines: Sequence[Line], every: bool | None = None) -> list[Pair]:
     chosen = list(combinations(models, 2)) if every else [(models[0], worse) for worse in models[1:]]
     spans = [difference(*two) for two in chosen]
     ps = [_chance(*two, span) for two, span in zip(chosen, spans, strict=True)]
+    tests = sum(p is not None for p in ps)
     return [
-        Pair(one, other, one.value - other.value, span, p, _effect(one, other) if span else None)
+        Pair(one, other, one.value - other.value, span, p, tests, _effect(one, other) if span else None)
         for (one, other), span, p in zip(chosen, spans, holm(ps), strict=True)
     ]
 
@@ -114,7 +116,8 @@ def gap(pair: Pair) -> str:
     metric, span = pair.better.metric, pair.span
     if span is None:
         return words.number(pair.gap, metric)
-    return f"{words.number(pair.gap, metric)}, {within(span, metric)} over {span.over}"
+    corrected = f"; p = {pair.p:.2g} corrected for {pair.tests} tests" if span.settles and pair.p is not None else ""
+    return f"{words.number(pair.gap, metric)}, {within(span, metric)} over {span.over}{corrected}"
 
 
 def within(span: Interval, metric: str) -> str:
