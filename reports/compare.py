@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -225,8 +226,17 @@ def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[st
 
 def as_json(found: Compared) -> str:
     """The same for a program."""
-    told = {"runs": found.runs, "unlike": found.unlike, "comparisons": [_plain(one) for one in found.comparisons]}
-    return json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    told = {"runs": [*found.runs], "unlike": [*found.unlike], "comparisons": [_plain(one) for one in found.comparisons]}
+    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(told: Any) -> Any:
+    """JSON has no infinity: scores near the largest number that there is have sums beyond it."""
+    if isinstance(told, dict):
+        return {key: _finite(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_finite(value) for value in told]
+    return None if isinstance(told, float) and not math.isfinite(told) else told
 
 
 def _plain(one: Comparison) -> dict[str, Any]:
@@ -251,7 +261,7 @@ def _plain_line(line: Line) -> dict[str, Any]:
     return {
         "kind": line.kind, "model": line.model, "name": line.name, "value": line.value,
         "interval": _plain_span(line.interval), "seeds": [row.result.seed for row in line.rows],
-        "values": list(line.values),
+        "values": [*line.values],
     }  # fmt: skip
 
 

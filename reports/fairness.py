@@ -6,13 +6,14 @@ Older rows do not hold everything; what nobody wrote down is "not told", never t
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.record import Result
 from reports import failures, words
 from reports.parts import Cell, Section, Table
-from reports.stored import Row, Stored, allowed, base, data, differing, finished, number, own_data, settings
+from reports.stored import Row, Stored, allowed, base, data, differing, finished, number, own_data
 from reports.tables import Line
 from reports.words import slug
 
@@ -169,7 +170,9 @@ def _settings(lines: Sequence[Line]) -> Item:
 
 
 def _task(result: Result) -> dict[str, str]:
-    return {k.removeprefix("task."): v for k, v in settings(result).items() if k.startswith("task.")}
+    told = result.config.get("task")
+    named = told.items() if isinstance(told, dict) else ()
+    return {words.clean(k)[:40]: v if isinstance(v, str) else json.dumps(v) for k, v in named}
 
 
 def _differing(lines: Sequence[Line]) -> list[str]:

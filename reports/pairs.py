@@ -94,10 +94,11 @@ def _welch(a: Floats, b: Floats) -> float:
 def _effect(better: Line, worse: Line) -> float | None:
     """Probability of superiority (Vargha and Delaney, 2000), over pairs of seeds, or over items that both answered."""
     if len(better.rows) > 1 or len(worse.rows) > 1:
-        gaps = np.subtract.outer(better.values, worse.values)
-    else:
-        found = [[a.scores.get(better.metric) for a in line.rows[0].answers] for line in (better, worse)]
-        gaps = np.array([x - y for x, y in zip(*found, strict=True) if x is not None and y is not None])
+        a, b = np.array(better.values), np.sort(worse.values)
+        below, up_to = np.searchsorted(b, a, "left"), np.searchsorted(b, a, "right")
+        return float((below + up_to).mean()) / (2 * len(b))
+    found = [[a.scores.get(better.metric) for a in line.rows[0].answers] for line in (better, worse)]
+    gaps = np.array([x - y for x, y in zip(*found, strict=True) if x is not None and y is not None])
     return float(((gaps > 0) + 0.5 * (gaps == 0)).mean()) if gaps.size else None
 
 

@@ -18,6 +18,9 @@ from reports.tables import TOLERANCE, Line
 
 POWER, LEVEL = 0.8, 0.95
 MOST = 100  # seeds; nobody runs more
+MILLION = 1_000_000
+LEAST = 1e-9  # a gap below it is rounding
+HUGE = 1e100  # scores whose squares a number cannot hold are nobody's
 SEEDS = 10  # of a line, whose answers are looked at
 
 
@@ -31,13 +34,13 @@ def needed_seeds(first: Floats, second: Floats, gap: float) -> int | None:
         raise ValueError(f"{len(first)} and {len(second)} seeds, gap {gap}; expected two seeds each and a gap")
     spread = sum(float(np.var(table.mean(axis=1), ddof=1)) for table in (first, second))
     left = _allowed(gap) - item_variance(first, second)
-    return max(1, math.ceil(spread / left)) if left > 0 else None
+    return math.ceil(min(max(1.0, spread / left), MILLION)) if left > 0 else None
 
 
 def needed_items(first: Floats, second: Floats, gap: float) -> int:
     """Test items that would show a gap, were the seeds no matter (as many as one likes, or just these trainings)."""
     items = min(first.shape[1], second.shape[1])
-    return math.ceil(item_variance(first, second) * items / _allowed(gap))
+    return math.ceil(min(item_variance(first, second) * items / _allowed(gap), MILLION + 1))
 
 
 def _allowed(gap: float) -> float:
@@ -112,20 +115,22 @@ def said(better: Line, worse: Line) -> str:
     """What would settle a difference that is not separable, in a sentence without its full stop."""
     gap, first, second = better.value - worse.value, table(better), table(worse)
     run = min(len(better.rows), len(worse.rows))
-    if gap == 0:
+    if abs(gap) < LEAST:
         return "the two are level, and no number of seeds would part them"
+    if not max(abs(value) for line in (better, worse) for value in line.values) < HUGE:
+        return "scores so large cannot be reckoned with"
     if run < 2:
         return _with_one_seed(first, second, gap)
     if first is None or second is None:
         spread = sum(float(np.var(line.values, ddof=1)) for line in (better, worse))
-        return _seeds(math.ceil(spread / _allowed(gap)), run)
+        return _seeds(math.ceil(min(spread / _allowed(gap), MILLION)), run)
     seeds = needed_seeds(first, second, gap)
     if seeds is not None:
         return _seeds(seeds, run)
     few = words.plural(min(first.shape[1], second.shape[1]), "test item")
     return (
         f"no number of seeds would show a difference of this size: {few} are too few, "
-        f"about {_round(needed_items(first, second, gap))} would be needed"
+        f"{_round(needed_items(first, second, gap))} would be needed"
     )
 
 
@@ -145,10 +150,12 @@ def _with_one_seed(first: Floats | None, second: Floats | None, gap: float) -> s
     items = needed_items(first, second, gap)
     if items <= first.shape[1]:
         return unknown
-    return f"about {_round(items)} test items would show it between these two trainings; {unknown}"
+    return f"{_round(items)} test items would show it between these two trainings; {unknown}"
 
 
 def _round(n: int) -> str:
     """Two digits: no more is known."""
+    if n > MILLION:
+        return "more than a million"
     scale = 10 ** max(len(str(n)) - 2, 0)
-    return f"{math.ceil(n / scale) * scale:,}"
+    return f"about {math.ceil(n / scale) * scale:,}"
