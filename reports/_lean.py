@@ -17,6 +17,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._kept: dict[bytes, dict[str, Any]] = {}
+        self._texts: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
         """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
@@ -29,6 +30,13 @@ class Shared:
         if key not in self._kept:
             self._kept[key] = {sys.intern(whole(name)): _settled(told) for name, told in inner.items()}
         return self._kept[key]
+
+    def texts(self, value: dict[str, str]) -> dict[str, str]:
+        """A dictionary of texts alone, the one kept before where it is equal: a quarter of the time."""
+        key = tuple(value.items())
+        if key not in self._texts:
+            self._texts[key] = {sys.intern(whole(name)): whole(text) for name, text in key}
+        return self._texts[key]
 
     def _inner(self, value: dict[str, Any]) -> dict[str, Any]:
         key = _digest(json.dumps(value))

@@ -116,7 +116,10 @@ def _demand(one: Comparison) -> None:
     """Raises ReportError for the first item that makes a comparison unfair."""
     item = fairness.broken(one.items)
     if item:
-        raise ReportError(f"{one.title} is no fair comparison: {item.name}: {item.said}; {item.mend}")
+        parts = [repr(words.clean(part.task)) for part in one.tables]
+        named = len(parts) > 1 and "--task" in item.mend
+        mend = item.mend + (f" ({words.several(parts, 'or')})" if named else "")
+        raise ReportError(f"{one.title} is no fair comparison: {item.name}: {item.said}; {mend}")
 
 
 def _unlike(found: Iterable[Comparison]) -> list[str]:

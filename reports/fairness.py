@@ -106,10 +106,11 @@ def noted(table: Table, task: str, items: Sequence[Item] | None) -> Table:
 
 def overview(table: Table, lists: Lists) -> Table:
     """The table of all tasks with a note under it that names what was not equal in some."""
-    unlike = dict.fromkeys(item.name for items in lists.values() for item in items if item.state == BROKEN)
+    broken = (item for items in lists.values() for item in items if item.state == BROKEN and item.brief)
+    unlike = dict.fromkeys(item.brief.partition(" (")[0] for item in broken)
     if not unlike:
         return table
-    said = f"Not equal within every task: {words.listed([*unlike])}."
+    said = f"In some tasks not all was equal: {', '.join(unlike)}."
     return dataclasses.replace(table, note=f"{table.note} {said}".strip(), link=(ANCHOR, TITLE))
 
 

@@ -42,7 +42,7 @@ __all__ = ["Page", "page", "slug"]
 
 COSTS = {
     "parameters_trained", "parameters_total", "train_seconds", "updates", "examples", "generate_seconds",
-    "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second",
+    "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second", "company", "had_company",
 }  # fmt: skip
 
 

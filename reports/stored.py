@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -440,7 +440,7 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
         environment=shared(_dict(get("environment"))),
         signatures=shared({k: _text(v) for k, v in _dict(get("signatures")).items()}),
         artifacts={k: v for k, v in _dict(get("artifacts")).items() if isinstance(v, dict) and k in SHOWN},
-        made_of=shared(_made_of(row)),
+        made_of=shared.texts(_made_of(row)),
         curve=_curve(row),
         output="\n".join(_text(get("output")).splitlines()[-LINES:])[-LETTERS:],
     )
@@ -449,8 +449,9 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
 def _made_of(row: dict[str, Any]) -> dict[str, str]:
     """The data's checksum; of a training's quality, the checksum of each file of code too."""
     made = _dict(row.get("made_of"))
-    files = [k for k in made if k.endswith(".py")][:CODE] if row["probe"] == "quality" else []
-    return {key: _text(made[key]) for key in (*(["data"] if made.get("data") else []), *files)}
+    quality = row["probe"] == "quality"
+    named = ((k, v) for k, v in made.items() if (k == "data" and v) or (quality and k.endswith(".py")))
+    return {k: v if isinstance(v, str) else _text(v) for k, v in islice(named, CODE)}
 
 
 def _curve(row: dict[str, Any]) -> list[dict[str, float]]:

@@ -182,6 +182,15 @@ def test_models_with_other_tokenizers_or_data_never_stand_in_one_table(tmp_path)
         assert not any("transformer" in (p.better.model, p.worse.model) for part in one.tables for p in part.pairs)
 
 
+def test_a_part_that_the_refusal_names_can_be_compared_alone(seqbench, tmp_path):
+    _, _, err = seqbench("compare", other_tokenizer(tmp_path / "run"), "--strict")
+    part = next(told for told in err.split("'") if told.startswith("sentiment:") and "500" in told)
+    code, out, _ = seqbench("compare", tmp_path / "run", "--strict", "--task", part)
+    assert code == 0
+    assert "transformer" not in out
+    assert "LSTM over vanilla RNN" in out
+
+
 def test_the_same_models_on_two_tasks_are_two_fair_comparisons(tmp_path):
     fill(tmp_path / "run", seeds=2)
     for model in MODELS:
