@@ -202,7 +202,7 @@ def _first(names: list[str], most: int = 2) -> list[str]:
 
 def _pair(pair: Pair) -> list[str]:
     metric, span = pair.better.metric, pair.span
-    over = "seed pairs" if span and span.over == "seeds" else "items"
+    over = "seed pairs" if max(len(pair.better.rows), len(pair.worse.rows)) > 1 else "items"
     return [
         f"{pair.better.name} over {pair.worse.name}",
         words.number(pair.gap, metric),

@@ -293,19 +293,20 @@ def _kind(row: Row) -> str:
 
 
 def _seeds(lines: Sequence[Line]) -> Item:
-    told = [(line.name, words.several([str(row.result.seed) for row in line.rows], most=12)) for line in lines]
-    numbers = [len(line.rows) for line in lines]
-    mend = f"run the missing seeds, such as with --seeds {max(numbers, default=1)}"
-    name = "same seeds, equally many"
-    if len({*numbers}) > 1:
-        brief = f"number of seeds ({_range(numbers)})"
-        return dataclasses.replace(_alike(name, told, mend=mend, unit="seeds "), brief=brief)
-    alike = _alike(name, told, unit="seeds ", brief="seeds")
-    return (
-        dataclasses.replace(alike, said=f"{words.plural(numbers[0], 'seed')} each: {told[0][1]}")
-        if (lines and alike.state == KEPT)
-        else alike
-    )
+    name, seeds = "same seeds, equally many", {line.name: [row.result.seed for row in line.rows] for line in lines}
+    numbers = [len(own) for own in seeds.values()]
+    if len({tuple(own) for own in seeds.values()}) < 2:
+        own = next(iter(seeds.values()), [])
+        return Item(name, KEPT, f"{words.plural(len(own), 'seed')} each: {_numbered(own)}")
+    said = _cut("; ".join(f"{line} {_numbered(own)}" for line, own in seeds.items()))
+    if len({*numbers}) == 1:
+        return Item(name, BROKEN, said, "seeds")
+    mend = f"run the missing seeds, such as with --seeds {max(numbers)}"
+    return Item(name, BROKEN, said, f"number of seeds ({_range(numbers)})", mend)
+
+
+def _numbered(seeds: Sequence[int]) -> str:
+    return words.several([str(seed) for seed in seeds], most=12)
 
 
 def _tuned(lines: Sequence[Line]) -> Item:
@@ -371,6 +372,11 @@ class _Match:
     def off(self) -> float:
         return abs(self.reached - self.goal) / self.goal
 
+    @property
+    def missed(self) -> bool:
+        """A reason is given where it is not near enough."""
+        return bool(self.reason) or self.off > SIZE
+
 
 def _matched(result: Result) -> _Match | None:
     told = result.config.get("matched")
@@ -387,7 +393,7 @@ def _matched(result: Result) -> _Match | None:
 def _against_goal(lines: Sequence[Line]) -> Item:
     matches = {line.name: m for line in lines for row in line.rows if (m := _matched(row.result))}
     first = next(iter(matches.values()))
-    off = {name: m for name, m in matches.items() if m.off > SIZE}
+    off = {name: m for name, m in matches.items() if m.missed}
     goal = f"matched by {first.measure}, {_amount(first.goal)}"
     if not off:
         return Item("size", KEPT, f"{goal}: at most {100 * max(m.off for m in matches.values()):.1f} % off")
@@ -457,8 +463,8 @@ def _clock(lines: Sequence[Line]) -> Item:
         elif None in told:
             untold.append(line.name)
     if busy:
-        return Item("quiet clock", BROKEN, _cut(f"others used the machine beside {words.several(busy)}: their seconds "
-                    "are too long"), "seconds of training (the machine was busy)")  # fmt: skip
+        said = f"others used the machine beside {words.several(busy)}: their seconds are too long"
+        return Item("quiet clock", BROKEN, _cut(said), "seconds of training (the machine was busy)")
     if untold:
         return Item("quiet clock", UNTOLD, _untold(untold, len(lines)))
     return Item("quiet clock", KEPT, "nobody else used the machine while it trained")
@@ -493,7 +499,7 @@ def _values(lines: Iterable[Line], value: Callable[[Result], str | None]) -> lis
 
 
 def _alike(
-    name: str, told: Values, *, mend: str = "", unit: str = "", brief: str = "",
+    name: str, told: Values, *, mend: str = "", brief: str = "",
     kept: Callable[[str], str] = lambda value: value,
 ) -> Item:  # fmt: skip
     """Kept where all have one value, broken where two differ, not told where one is missing and the rest agree."""
@@ -503,12 +509,12 @@ def _alike(
             by.setdefault(value, []).append(line)
     untold = [line for line, value in told if value is None]
     if len(by) > 1:
-        each = [f"{unit}{words.clean(value)}: {words.several(names)}" for value, names in by.items()]
+        each = [f"{words.clean(value)}: {words.several(names)}" for value, names in by.items()]
         said = "; ".join(each) + (f"; {_untold(untold)}" if untold else "")
         return Item(name, BROKEN, _cut(said), brief or _brief(name, [*by]), mend)
     if untold or not by:
         return Item(name, UNTOLD, _untold(untold, len({line for line, _ in told})))
-    return Item(name, KEPT, _cut(words.clean(kept(unit + next(iter(by))))))
+    return Item(name, KEPT, _cut(words.clean(kept(next(iter(by))))))
 
 
 def _brief(name: str, values: Sequence[str]) -> str:

@@ -72,10 +72,11 @@ def _chance(better: Line, worse: Line, span: Interval | None) -> float | None:
     """How likely so large a difference is, either way, where there is none: of the same test as its interval."""
     if span is None:
         return None
-    if span.over == "seeds":
+    if min(len(better.rows), len(worse.rows)) > 1:
         return _welch(np.array(better.values), np.array(worse.values))
     first, second = better.resamples, worse.resamples
-    assert first is not None and second is not None  # noqa: PT018 - else there is no interval
+    if first is None or second is None:
+        return None
     gaps = first - second
     tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
     return min(1.0, 2 * (tail + 1) / (len(gaps) + 1))

@@ -44,7 +44,7 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
     "data_curve": ("examples", "score", "seconds"),
 }  # fmt: skip
 CODE = 200  # files of code whose checksums a row may name
-FOUND = ("asked", "data", "tuned", "matched", "selection", "provenance")  # how settings came about: none of them
+FOUND = ("asked", "data", "tuned", "matched", "selection", "provenance", "seeds")  # says how settings came about
 LONGEST = 1000  # points of a curve of long sequences
 NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
@@ -382,8 +382,10 @@ def _told(result: Result) -> dict[str, Any]:
     if isinstance(asked, dict) and isinstance(config.get("learning"), dict):
         # a ridge strength chosen on validation differs from seed to seed and makes no other configuration
         config["learning"] = {**_dict(asked.get("learning")), "precision": config["learning"].get("precision")}
-    told = {**config, "budget": allowed(result), **machine(result)}
-    return {key: value for key, value in told.items() if key not in FOUND}
+    told = {key: value for key, value in config.items() if key not in FOUND}
+    if own := _dict(_dict(asked).get("seeds")):  # seeds of order or weights that were held, or told apart
+        told["seeds"] = own
+    return {**told, "budget": allowed(result), **machine(result)}
 
 
 def allowed(result: Result) -> dict[str, Any]:
@@ -429,7 +431,8 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
     get = row.get
     config = dict(_dict(get("config")))
     if isinstance(config.get("asked"), dict):
-        config["asked"] = {"learning": config["asked"].get("learning")}  # the rest stands beside it already
+        # the rest stands beside it already
+        config["asked"] = {key: config["asked"][key] for key in ("learning", "seeds") if key in config["asked"]}
     texts: dict[str, Any] = {name: _text(get(name)) for name in TEXTS}
     return Result(
         **texts,

@@ -135,7 +135,7 @@ UNFAIR = {
     "decoding": (other_beam, "beam of 4: transformer", "--set beam"),
     "budget allowed": (other_budget, "1,400 updates: transformer", "--set updates"),
     "every seed gave a number": (failed_seed, "LSTM, seed 3: diverged", "--retry"),
-    "same seeds, equally many": (fewer_seeds, "seeds 0, 1 and 2: LSTM", "--seeds 3"),
+    "same seeds, equally many": (fewer_seeds, "LSTM 0, 1 and 2", "--seeds 3"),
     "metric": (other_signature, "ties count half: transformer", "--metric"),
 }
 
@@ -306,6 +306,23 @@ def test_how_settings_were_found_makes_no_other_configuration(tmp_path):
     trial(tmp_path / "run", "lstm", 1, config={"tuned": {}, "selection": ""})
     (line,) = tables.lines(gather([tmp_path / "run"]), "sentiment")
     assert len(line.rows) == 2
+
+
+def test_seeds_that_draw_order_and_weights_make_no_other_configuration_unless_they_were_asked_for(tmp_path):
+    for seed in range(3):
+        drawn_by = {"order": seed, "initial": seed}
+        trial(tmp_path / "run", "lstm", seed, {"seeds": drawn_by, "asked": {"learning": {}, "seeds": {}}})
+        held = {"seeds": drawn_by | {"order": 0}, "asked": {"learning": {}, "seeds": {"order": 0}}}
+        trial(tmp_path / "run", "lstm", seed, held, id=f"held-{seed}")
+    found = tables.lines(gather([tmp_path / "run"]), "sentiment")
+    assert [len(line.rows) for line in found] == [3, 3]
+
+
+def test_other_seeds_are_seen_beyond_those_that_are_printed(tmp_path):
+    for seed in range(16):
+        trial(tmp_path / "run", "lstm", seed)
+        trial(tmp_path / "run", "rnn", seed if seed < 14 else seed + 90)
+    assert items(tmp_path / "run")["same seeds, equally many"].state == "broken"
 
 
 def test_several_folders_are_compared_together_and_unlike_environments_come_first(seqbench, tmp_path):
