@@ -160,5 +160,5 @@ def _places(axes: Axes, x: Sequence[float], first: Sequence[float], apart: float
     pad = max(high / low, 1.5) ** 0.04
     axes.set_xlim(low / pad, high * pad)
     axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:.2g}"))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -30,6 +30,7 @@ from reports import (
     summary,
     tables,
     throughput,
+    tuning,
     words,
 )
 from reports.parts import Cell, Drawing, Limits, Names, Page, Section, Shown, Table
@@ -84,7 +85,7 @@ def page(stored: Stored) -> Page:
         ),
         csv="".join(appendix.spreadsheet(stored)) if len(stored.rows) <= parts.MANY else "",
         explained=GLANCE,
-        offers="made" if (stored.speed or stored.long) and not with_models else "",
+        offers="made" if (stored.speed or stored.long or stored.tuning) and not with_models else "",
     )
 
 
@@ -106,6 +107,7 @@ def _parts(
         ("scaling", "Scaling with length", scaling.EXPLAINED, [*scaling.sections(stored, most)]),
         ("long", "Long sequences", LONG, [*far]),
         ("reproduction", "Reproduction", reproduction.explained(stored), [*reproduction.sections(stored, most)]),
+        ("tuning", tuning.TITLE, tuning.EXPLAINED, [*tuning.sections(stored, most)]),
         ("failures", "Failures", "", [appendix.failed(stored, most)]),
         ("made", "How this was measured", "", appendix.made(stored, scored, most)),
     ]
@@ -134,6 +136,7 @@ def _fast(stored: Stored, most: Limits) -> Iterable[tuple[str, str]]:
 FAR = (span, extrapolation, gradients, by_length, data_curves)
 TITLE = "Which sequence model, for which task, at which cost"
 SPEED = "Which sequence model is fast, how much it does at once, and up to which length"
+SEARCHED = "Which settings suit which sequence model, found on validation alone"
 FARTHER = "How far back sequence models remember, and what they do beyond the lengths they saw"
 LONG = (
     "What length asks of a model: how far it remembers, whether it goes on beyond the lengths of training, whether its "
@@ -177,21 +180,23 @@ class _Keys:
 
 
 def _title(stored: Stored) -> str:
-    if stored.trials or stored.floors or not (stored.speed or stored.long):
+    if stored.trials or stored.floors or not (stored.speed or stored.long or stored.tuning):
         return TITLE
-    return FARTHER if stored.long else SPEED
+    return FARTHER if stored.long else SPEED if stored.speed else SEARCHED
 
 
 def _facts(stored: Stored) -> str:
     quality = [row.result for row in stored.trials]
-    timed, far = ([row.result for row in rows] for rows in (stored.speed, stored.long))
-    told = _counted(stored, quality) if quality or not (timed or far) else []
+    timed, far, tried = ([row.result for row in rows] for rows in (stored.speed, stored.long, stored.tuning))
+    others = (*timed, *far, *tried)
+    told = _counted(stored, quality) if quality or not others else []
     if not told:
-        told = [words.plural(len({r.model for r in (*timed, *far)}), "model")]
+        told = [words.plural(len({r.model for r in others}), "model")]
     told += [words.plural(len(timed), "measurement") + " of speed"] if timed else []
     told += [words.plural(len(far), "trial") + " of long sequences"] if far else []
+    told += [words.plural(len(tried), "trial") + " of tuning"] if tried else []
     suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
-    environments = {id(e): e for e in (r.environment for r in (*quality, *timed, *far))}.values()
+    environments = {id(e): e for e in (r.environment for r in (*quality, *others))}.values()
     machines = sorted({_machine(e) for e in environments} - {""})
     said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
     return f"{said}; on {words.several(machines)}" if machines else said

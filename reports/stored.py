@@ -23,6 +23,7 @@ from reports.words import APART, whole
 PROBES = ("quality", "floor")
 SPEED = ("throughput", "parallelism", "scaling")
 LONG = ("span", "extrapolate", "gradients", "by_length", "data_curve")
+TUNED = ("tune",)
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
@@ -141,9 +142,17 @@ class Stored:
         return tuple(r for r in self.rows if r.result.probe in LONG)
 
     @cached_property
+    def tuning(self) -> tuple[Row, ...]:
+        """Trials of searches for settings, finished or not."""
+        return tuple(r for r in self.rows if r.result.probe in TUNED)
+
+    @cached_property
     def unfinished(self) -> tuple[Row, ...]:
-        """Trials without a number: failed, diverged, skipped, or done without the metric they name."""
-        return tuple(r for r in self.rows if not finished(r))
+        """Trials without a number: failed, diverged, skipped, or done without the metric they name.
+
+        Those of a search are told with it: that bad settings fail says nothing of a model.
+        """
+        return tuple(r for r in self.rows if r.result.probe not in TUNED and not finished(r))
 
     @cached_property
     def by_task(self) -> dict[str, list[Row]]:
@@ -172,7 +181,7 @@ def gather(runs: Sequence[Path]) -> Stored:
         for _, stored in record.rows(run):
             if stored is None:
                 torn[run.resolve().name] = torn.get(run.resolve().name, 0) + 1
-            elif stored["probe"] not in (*PROBES, *SPEED, *LONG):
+            elif stored["probe"] not in (*PROBES, *SPEED, *LONG, *TUNED):
                 other += 1
             else:
                 latest.add(Row(run, _checked(stored, shared)))
@@ -193,7 +202,7 @@ def _room(result: Result) -> tuple[str, ...]:
     """Among which rows a task that was run with several settings becomes several tasks."""
     if result.probe in LONG:
         return result.probe, variant(result)
-    return ("speed",) if result.probe in SPEED else ()
+    return ("speed",) if result.probe in SPEED else TUNED if result.probe in TUNED else ()
 
 
 class _Latest:

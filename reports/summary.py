@@ -148,7 +148,7 @@ def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
 
 def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
     tried = {row.result.model for row in stored.trials}
-    if not tried and (stored.speed or stored.long):
+    if not tried and (stored.speed or stored.long or stored.tuning):
         return
     if not tried:
         yield "No trial of a model was run: only floors are shown."

@@ -279,7 +279,18 @@ def test_the_commands_and_options_stay_as_they_are():
     import typer
 
     command = typer.main.get_command(cli.app)
-    assert sorted(command.commands) == ["adopt", "answer", "compare", "doctor", "list", "plan", "report", "run", "tune", "verify"]
+    assert sorted(command.commands) == [
+        "adopt",
+        "answer",
+        "compare",
+        "doctor",
+        "list",
+        "plan",
+        "report",
+        "run",
+        "tune",
+        "verify",
+    ]
     options = {o for p in command.commands["run"].params for o in p.opts}
     assert options >= {"--models", "--tasks", "--seeds", "--seed", "--device", "--out", "--data", "--set", "--threads"}
     assert options >= {"--retry", "--explain", "--timeout", "--in-process"}
