@@ -147,14 +147,13 @@ def plan(
     from bench import workers
 
     trials = _selected(suite, models, tasks, list(range(seeds)) or None, variant, data or [], setting or [])
-    trials = plans.trained(suite, trials)
+    trials, aim, seen = plans.trained(suite, trials), _goal(match), plans.seen(stored)
     with workers.workers() as some:
         place = some.place(device, threads)
-        aim = _goal(match)
         found = plans.planned(
             trials if aim is None else goal.solved(trials, lambda trial: some.matched(trial, aim), _told),
             lambda trial: some.estimated(trial, place),
-            plans.seen(stored),
+            seen,
             _told,
         )
     whole = plans.Plan(suite, place, found)

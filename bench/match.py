@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -73,14 +73,14 @@ def counter(
 
     It raises BadInput where no such model can be built.
     """
-    counts: dict[str, Callable[[Model], float]] = {
+    counts: dict[str, Callable[[Model], int | float]] = {
         "parameters": lambda model: model.parameter_counts()["total"],
         "state_bytes": lambda model: sum(state_bytes(_empty(model), pair()).values()),
         "flops": lambda model: token_flops(model, pair()),
     }
 
     def counted(model: Model) -> float:
-        return counts[measure](model) if model.parameter_counts()["total"] <= LARGEST[measure] else math.inf
+        return float(counts[measure](model)) if model.parameter_counts()["total"] <= LARGEST[measure] else math.inf
 
     def count(config: Any) -> float:
         try:
@@ -89,7 +89,7 @@ def counter(
             raise BadInput(f"model {name} cannot be matched: {type(error).__name__}: {error}") from None
         if number <= 0:
             raise BadInput(f"model {name} cannot be matched: it states no {measure}")
-        return float(number)
+        return number
 
     return count
 
@@ -144,7 +144,7 @@ class Search:
                 self.near(lambda factor, name=name, end=end: end.sizes | {name: end.sizes[name] * factor})  # type: ignore[misc]
         return self._nearest()
 
-    def near(self, sizes: Callable[[float], dict[str, float]]) -> None:
+    def near(self, sizes: Callable[[float], Mapping[str, int | float]]) -> None:
         """Tries sizes along a way until a step of it passes the goal, then between."""
 
         def away(logarithm: float) -> float:
@@ -164,7 +164,7 @@ class Search:
         """Doublings or halvings, each from where the last one ended."""
         return ((sign * step, sign * (step + 1)) for step in range(FAR))
 
-    def at(self, wanted: dict[str, float]) -> Try | None:
+    def at(self, wanted: Mapping[str, int | float]) -> Try | None:
         """The sizes nearest to those wanted that the model's Config accepts; None where it accepts none."""
         config = self.base
         for name in self.names:

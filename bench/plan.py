@@ -187,7 +187,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Of all trials whose time is known."""
-        return sum(cell.seconds * cell.seeds for cell in self.cells if cell.whole)
+        return sum((cell.seconds * cell.seeds for cell in self.cells if cell.whole), 0.0)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -202,7 +202,15 @@ class Plan:
 
     def words(self) -> list[str]:
         """What it comes to, in sentences."""
-        return [self._time(), *self._unknown(), *self._shows(), *self._unmatched(), self._memory(), self._assumed()]
+        return [
+            self._time(),
+            *self._unknown(),
+            *self._shows(),
+            *self._unmatched(),
+            *self._company(),
+            self._memory(),
+            self._assumed(),
+        ]
 
     def _time(self) -> str:
         trials = sum(cell.seeds for cell in self.cells if cell.whole)
@@ -237,6 +245,10 @@ class Plan:
         return [
             f"! {one.model} on {one.task} is off by {one.matched['off']:+.1%}: {one.matched['reason']}" for one in found
         ]
+
+    def _company(self) -> list[str]:
+        most = max(cell.took["company"] for cell in self.cells)
+        return [f"Others used up to {most:.1f} processors meanwhile: the times may be too long."] if most else []
 
     def _memory(self) -> str:
         if self.place.device != "cpu":
