@@ -169,9 +169,10 @@ def test_a_plan_of_a_tiny_run_is_json_and_of_the_right_size(seqbench, tmp_path):
     assert found["seconds"] == pytest.approx(2 * (lstm["seconds_each"] + echo["seconds_each"]), abs=0.2)
     assert lstm["memory_bytes"] > 5e7
     one = trial(model_settings=lstm["sizes"])
-    start = time.perf_counter()
-    (row,) = trials.run(one, {}, tmp_path, torch.device("cpu"), Watch())
-    real = time.perf_counter() - start
+    for _ in range(2):  # the first pays for imports
+        start = time.perf_counter()
+        (row,) = trials.run(one, {}, tmp_path, torch.device("cpu"), Watch())
+        real = time.perf_counter() - start
     assert row.status == "ok", row.reason
     assert row.metrics["examples"] == lstm["examples"]
     assert 0.02 < lstm["seconds_each"] / real < 50  # a sanity bound: other processes share this machine
