@@ -7,13 +7,14 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from bench import goal, suites
 from bench.goal import Goal
-from bench.trial import SEEDS, Budget, Trial
+from bench.trial import Trial
+from bench.typed import UsageError, listed, selected, sized
 
 if TYPE_CHECKING:
     from bench.contest import Cell, Decision
@@ -28,7 +29,6 @@ app = typer.Typer(
     help="Which sequence model, for which task, at which cost? Train, measure, compare, report.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
 OURS = {
     "UsageError",
     "PlanError",
@@ -39,7 +39,6 @@ OURS = {
     "WorkerError",
     "ClickException",
 }
-MOST = {"points": 50, "beam": 1000, "flops": 1e21}  # a row holds every point of its curve
 INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
 MATCH = "MEASURE=NUMBER: bring each model to that size, in parameters, state_bytes or flops, such as parameters=1e6."
 Retry = Literal["none", "failed", "diverged", "all"]
@@ -57,10 +56,6 @@ class How:
     in_process: bool
     within: float  # seconds after which no further trial is begun; 0: never
     goal: Goal | None = None  # the size that every model is brought to
-
-
-class UsageError(Exception):
-    """What was typed is wrong: one line, exit code 2."""
 
 
 @app.command(epilog="Example: seqbench run quick --models lstm,transformer --tasks translation --seeds 3")
@@ -111,11 +106,11 @@ def run(
         raise UsageError(f"--seed {seed} --seeds {seeds}: expected one of the two")
     over = [seed] if seed is not None else list(range(seeds)) or None
     changes = [*([f"precision={precision}"] if precision else []), *(setting or [])]
-    trials = _selected(suite, models, tasks, over, variant, data or [], changes)
+    trials = selected(suite, models, tasks, over, variant, data or [], changes)
     if compile_:
         trials = [dataclasses.replace(t, compile=t.probe != "floor") for t in trials]
     folder = Path(out or f"runs/{suite}")
-    how = How(device, threads, retry, explain, timeout, in_process, within, _goal(match))
+    how = How(device, threads, retry, explain, timeout, in_process, within, sized(match))
     failed = _started(trials, folder, how)
     if explain:
         return
@@ -146,8 +141,8 @@ def plan(
     from bench import plan as plans
     from bench import workers
 
-    trials = _selected(suite, models, tasks, list(range(seeds)) or None, variant, data or [], setting or [])
-    trials, aim, seen = plans.trained(suite, trials), _goal(match), plans.seen(stored)
+    trials = selected(suite, models, tasks, list(range(seeds)) or None, variant, data or [], setting or [])
+    trials, aim, seen = plans.trained(suite, trials), sized(match), plans.seen(stored)
     with workers.workers() as some:
         place = some.place(device, threads)
         found = plans.planned(
@@ -185,7 +180,7 @@ def tune(
     from bench import workers
     from bench.progress import Progress
 
-    chosen = [t for t in _selected(suite, models, tasks, [seed], "", data or [], setting or []) if t.probe == "quality"]
+    chosen = [t for t in selected(suite, models, tasks, [seed], "", data or [], setting or []) if t.probe == "quality"]
     if not chosen:
         raise UsageError(f"suite {suite} trains nothing for its quality: there is nothing to tune")
     folder = Path(out or f"runs/{suite}-tuning")
@@ -214,7 +209,7 @@ def adopt(
     rows = [row for row in record.read(run) if row.probe == "tune"]
     found = {row.suite for row in rows}
     if len(found) != 1:
-        raise UsageError(f"{run} holds searches of {_listed(sorted(found)) or 'no suite'}; expected those of one suite")
+        raise UsageError(f"{run} holds searches of {listed(sorted(found)) or 'no suite'}; expected those of one suite")
     path = suites.SETTINGS / f"{found.pop()}.json"
     new, said = tuning.adopted(suites.settings(path.stem), rows)
     print("\n".join(said))
@@ -225,131 +220,8 @@ def adopt(
     print(f"Written: {path}")
 
 
-def _selected(
-    suite: str,
-    models: str,
-    tasks: str,
-    seeds: list[int] | None,
-    variant: str,
-    data: list[str],
-    changes: list[str],
-) -> list[Trial]:
-    """The trials of a suite that were asked for, with their settings changed. Raises UsageError."""
-    trials = suites.load(suite)
-    if trials is None:
-        raise UsageError(f"unknown suite {suite!r}; known: {', '.join(suites.names())}")
-    trials = suites.reshaped(trials, _words(models), _words(tasks), seeds)
-    trials = _of_variant(trials, variant)
-    if not trials:
-        raise UsageError(f"suite {suite} has no trial of --models {models or 'all'} on --tasks {tasks or 'all'}")
-    trials = suites.fed(trials, _own_data(data, trials))
-    for text in changes:
-        trials = _with(trials, text)
-    return trials
-
-
-def _goal(text: str) -> Goal | None:
-    """The size that models are brought to, None where none was asked for. Raises UsageError."""
-    try:
-        return goal.read(text) if text else None
-    except ValueError as error:
-        raise UsageError(f"--match {text}: {error}") from None
-
-
 def _told(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _of_variant(trials: list[Trial], variant: str) -> list[Trial]:
-    """Those of one variant. Raises UsageError where the suite has none of that name."""
-    known = list(dict.fromkeys(trial.variant for trial in trials if trial.variant))
-    if variant and variant not in known:
-        raise UsageError(
-            f"--variant {variant!r}: expected {_listed(map(repr, known)) or 'none: the suite has one form'}"
-        )
-    return [trial for trial in trials if trial.variant == variant] if variant else trials
-
-
-def _words(text: str) -> list[str] | None:
-    return [word.strip() for word in text.split(",") if word.strip()] or None
-
-
-def _own_data(entries: list[str], trials: list[Trial]) -> dict[str, str]:
-    data = {}
-    for entry in entries:
-        task, _, folder = entry.partition("=")
-        if not folder:
-            raise UsageError(f"--data {entry}: expected TASK=DIR, such as translation=../my-corpus")
-        if task not in {t.task for t in trials}:
-            raise UsageError(f"--data {entry}: no task {task!r} in this run; it has: {_listed(t.task for t in trials)}")
-        data[task] = folder
-    return data
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(dict.fromkeys(names))
-
-
-def _with(trials: list[Trial], text: str) -> list[Trial]:
-    """The trials with one setting changed where it applies. Raises UsageError where it applies nowhere."""
-    key, equals, value = text.partition("=")
-    scope, dot, name = key.rpartition(".")
-    if not equals or not name:
-        raise UsageError(f"--set {text}: expected KEY=VALUE, such as lstm.hidden=128 or updates=500")
-    if not dot:
-        return [_alone(trial, key, value, text) for trial in trials]
-    contestants = {t.model for t in trials} | {t.task for t in trials}
-    scopes = ("model", "learning", "task", "probe", "seed")
-    if scope not in contestants | set(scopes):
-        raise UsageError(f"--set {text}: {scope!r} is none of: {_listed([*scopes, *sorted(contestants)])}")
-    return [_scoped(trial, scope, name, value) for trial in trials]
-
-
-def _scoped(trial: Trial, scope: str, name: str, value: str) -> Trial:
-    if scope in ("task", trial.task):
-        return dataclasses.replace(trial, task_settings=trial.task_settings | {name: value})
-    if trial.probe == "floor":
-        return trial
-    if scope == "seed":
-        return dataclasses.replace(trial, seeds=trial.seeds | {name: _seed(name, value)})
-    if scope == "probe":
-        return dataclasses.replace(trial, probe_settings=trial.probe_settings | {name: value})
-    if scope == "learning":
-        return dataclasses.replace(trial, learning=trial.learning | {name: value}, tuned={})
-    if scope in ("model", trial.model):
-        return dataclasses.replace(trial, model_settings=trial.model_settings | {name: value}, tuned={})
-    return trial
-
-
-def _seed(name: str, value: str) -> int:
-    if name not in SEEDS or not (value.isascii() and value.isdigit() and int(value) < 2**31):
-        raise UsageError(f"--set seed.{name}={value}: expected {', '.join(SEEDS)}, and a whole number below {2**31}")
-    return int(value)
-
-
-def _whole(value: str) -> int:
-    """A whole number, as 200000 or as 2e5. Raises ValueError."""
-    number = float(value)
-    if not number.is_integer():
-        raise ValueError(value)
-    return int(number)
-
-
-def _alone(trial: Trial, key: str, value: str, text: str) -> Trial:
-    budgets = {field.name for field in dataclasses.fields(Budget)}
-    if key not in budgets | set(ALONE):
-        raise UsageError(f"--set {text}: unknown key {key!r}; expected one of: {_listed([*sorted(budgets), *ALONE])}")
-    if key == "precision":
-        return dataclasses.replace(trial, precision=value)
-    try:
-        number: Any = float(value) if key in ("seconds", "flops") else _whole(value)
-    except ValueError:
-        raise UsageError(f"--set {text}: {value!r} is not a number") from None
-    if not 0 < number <= MOST.get(key, 1e12):
-        raise UsageError(f"--set {text}: expected a number above zero, at most {MOST.get(key, 1e12):g}")
-    if key in budgets:
-        return dataclasses.replace(trial, budget=Budget(**{key: number}))
-    return dataclasses.replace(trial, **{key: number})
 
 
 def _started(trials: list[Trial], folder: Path, how: How) -> int:

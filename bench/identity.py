@@ -35,6 +35,7 @@ APART = {
     "bench.suites",
     "bench.trial",
     "bench.tune",
+    "bench.typed",
     "bench.workers",
 }
 

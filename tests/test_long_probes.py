@@ -536,15 +536,15 @@ def test_a_training_ends_when_validation_is_enough():
 
 @pytest.mark.parametrize("suite", ["long", "long-quick", "scaling"])
 def test_a_variant_of_a_suite_is_picked_by_its_name(suite):
-    from bench.cli import UsageError, _of_variant
+    from bench.typed import UsageError, of_variant
 
     trials = suites.load(suite)
     for name in {one.variant for one in trials}:
-        own = _of_variant(trials, name)
+        own = of_variant(trials, name)
         assert own == [one for one in trials if one.variant == name]
         assert f"--variant {name}" in own[0].command().replace("'", "") or "'" in name
     with pytest.raises(UsageError, match="expected"):
-        _of_variant(trials, "no such")
+        of_variant(trials, "no such")
 
 
 def test_models_of_ones_own_join_the_variants_that_are_open_to_others():

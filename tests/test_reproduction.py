@@ -15,7 +15,7 @@ from test_report import floor, inert, text
 from test_report_inert import HOSTILE, inert_markdown
 
 import tasks
-from bench import cli, record, suites
+from bench import record, suites, typed
 from bench.record import Result, append
 from bench.statistics import over_seeds
 from reports import parts, reproduction
@@ -376,10 +376,10 @@ def test_every_command_names_a_suite_a_variant_and_models_that_exist(command):
     assert {*(models or [])} <= {*suites.FAMILIES}
     assert {*(asked or [])} <= {*tasks.names()}
     trials = suites.reshaped(trials, models, asked, None)
-    trials = cli._of_variant(trials, told.get("--variant", [""])[0])
-    trials = suites.fed(trials, cli._own_data(told.get("--data", []), trials))
+    trials = typed.of_variant(trials, told.get("--variant", [""])[0])
+    trials = suites.fed(trials, typed.own_data(told.get("--data", []), trials))
     for setting in told.get("--set", []):
-        trials = cli._with(trials, setting)
+        trials = typed.changed(trials, setting)
     assert {trial.model for trial in trials if trial.probe != "floor"} >= {*(models or [])}
 
 
