@@ -16,7 +16,7 @@ import torch
 
 from bench.machine import wait
 from bench.meters import Company
-from bench.statistics import Values, median_interval
+from bench.statistics.intervals import Values, median_interval
 
 Call = Callable[[], object]
 SHORTEST = 0.05  # seconds of one sample: below, the clock's own reading and the scheduler show

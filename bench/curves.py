@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from bench.statistics import LEVEL
+from bench.statistics.intervals import LEVEL
 
 Floats = NDArray[np.float64]
 DRAWS = 200

@@ -13,7 +13,7 @@ import tasks
 from bench.probes import asked
 from bench.probes._learned import Numbers, Rates, Stages, best, on_test, row
 from bench.record import Result
-from bench.statistics import over_items
+from bench.statistics.intervals import over_items
 from bench.trial import Trial
 from bench.watch import Watch
 from tasks import BadInput, Range, Settings, Task

@@ -24,7 +24,7 @@ from bench.learning import Rule
 from bench.probes import asked
 from bench.probes._learned import Numbers, drawn, row
 from bench.record import Result
-from bench.statistics import over_seeds
+from bench.statistics.intervals import over_seeds
 from bench.trial import Trial
 from bench.watch import Pulse, Watch
 from models import Model
