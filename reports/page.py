@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.record import Result
-from bench.statistics import Interval
+from bench.statistics import BOTH, ITEMS, SEEDS, Interval
 from reports import (
     appendix,
     by_length,
@@ -144,7 +144,7 @@ LONG = (
 )
 GLANCE = (
     "Scores on the test split, from best to worst. Dashed lines are floors: answers that need no sequence model, "
-    "which any model should beat. Bars are 95 % intervals, over seeds or over test items as the tables say."
+    "which any model should beat. Bars are 95 % intervals, over seeds, test items or both, as the tables say."
 )
 COMPARED = "What each score cost. Times and speeds hold for the machine named below and for no other."
 LEARNING = (
@@ -225,11 +225,13 @@ def within(found: Interval | None, metric: str) -> str:
 
 
 def over(line: Line) -> str:
-    """What the interval of a line is over: "3 seeds", "500 test items", "1 seed"."""
+    """What the interval of a line is over: "3 seeds and 500 test items", "4 of 5 seeds", "500 test items"."""
     found = line.interval
-    if found is None:
-        return words.plural(len(line.rows), "seed")
-    return f"{found.n:,} {found.over}"
+    if found is None or found.over == SEEDS:
+        return line.seeds
+    if found.over == BOTH:
+        return f"{line.seeds} and {found.items:,} {ITEMS}"
+    return found.told + (f"; {line.seeds}" if line.failed else "")
 
 
 def _glance(found: dict[str, list[Line]], keyed: _Keys) -> Table:
@@ -296,7 +298,11 @@ def _sides(task: str, lines: Sequence[Line], keyed: _Keys) -> Table:
     rows = tuple(
         (
             keyed.cell(line),
-            Cell(words.number(line.value, line.metric), strong=line is lines[0] and line.kind == "model"),
+            Cell(
+                words.number(line.value, line.metric),
+                note=line.seeds if line.failed else "",
+                strong=line is lines[0] and line.kind == "model",
+            ),
             Cell(within(line.interval, line.metric), note=over(line) if line.kind == "model" and not alike else ""),
             *(Cell(words.number(line.means.get(name), name)) for name in further),
             *_costs(line),

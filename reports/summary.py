@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from bench.statistics import BOTH, ITEMS, SEEDS
 from reports import words
 from reports.stored import Stored, interruptions
 from reports.tables import Line, difference
@@ -59,8 +60,7 @@ def _settled(best: Line, second: Line) -> str:
     span = difference(best, second)
     if span is None:
         return ""
-    other = "other seeds" if span.over == "seeds" else "other test items"
-    return f", a lead that {other} would hardly undo" if span.settles else f", a lead that {other} could undo"
+    return f", a lead that other {span.over} {'would hardly' if span.settles else 'could'} undo"
 
 
 def _below(models: Sequence[Line]) -> str:
@@ -69,7 +69,7 @@ def _below(models: Sequence[Line]) -> str:
     bare = {line: line.below for line in over if not over[line]}
     firm = {line: _settled_below(line) for line in over if over[line]}
     said = [_lower(firm, ("stays", "stay"), ""), _lower(bare, ("scores", "score"), "with no interval to judge it by")]
-    for what in ("seeds", "test items"):
+    for what in (SEEDS, ITEMS, BOTH):
         loose = {line: line.undecided for line in over if over[line] == what}
         said.append(_lower(loose, ("is", "are"), f"by a gap that other {what} could undo"))
     return " ".join(part for part in said if part)
@@ -139,11 +139,14 @@ def caveats(stored: Stored, found: dict[str, list[Line]]) -> list[str]:
 
 
 def _seeds(found: dict[str, list[Line]]) -> Iterator[str]:
-    numbers = {len(line.rows) for lines in found.values() for line in lines if line.kind == "model"}
+    models = [line for lines in found.values() for line in lines if line.kind == "model"]
+    numbers = {len(line.rows) for line in models}
     if numbers == {1}:
         yield "One seed: differences between seeds are not measured. Intervals here are over test items."
     elif 1 in numbers:
-        yield "Some models ran with one seed only: their intervals are over test items, the others' over seeds."
+        overs = sorted({line.interval.over for line in models if line.interval and len(line.rows) > 1})
+        others = f", the others' over {words.listed(overs, 'or')}" if overs else ""
+        yield f"Some models have one seed only: their intervals are over test items{others}."
 
 
 def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:

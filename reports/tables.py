@@ -14,12 +14,13 @@ import pandas as pd
 
 from bench import statistics
 from bench.statistics import Interval
-from reports import _bleu, words
+from reports import _corpus, _items, words
+from reports._failed import failures
 from reports.stored import Row, Stored, allowed, configuration, differing, gather, own_data, settings
 
 Means = dict[str, float]
 BESIDE = 50  # configurations that are not shown, looked at for settings that tell the shown ones from them
-TOLERANCE = 0.02  # a score made again from stored answers is the stored one when nearer than this
+BOUNDS = (0.0, 100.0)  # of scores in `words.SCALE_OF_100`
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Line:
     name: str  # for people; no two lines of a task share it
     rows: tuple[Row, ...]  # one a seed
     higher: tuple[tuple[str, float], ...] = ()  # floors that score more, and what they score
+    failed: int = 0  # seeds that were tried and came to no number
 
     @property
     def metric(self) -> str:
@@ -65,52 +67,65 @@ class Line:
         """The main metric by seed."""
         return tuple(row.result.metrics[self.metric] for row in self.rows)
 
+    @property
+    def seeds(self) -> str:
+        """How many seeds it stands for: "5 seeds"; "4 of 5 seeds" where one failed."""
+        tried = words.plural(len(self.rows) + self.failed, "seed")
+        return f"{len(self.rows):,} of {tried}" if self.failed else tried
+
+    @cached_property
+    def items(self) -> _items.Items | None:
+        """The main metric by seed and test item, where the answers of every seed allow it."""
+        return _items.items(self.rows, self.metric) if self.kind == "model" else None
+
     @cached_property
     def resamples(self) -> statistics.Floats | None:
         """The main metric over resampled test items, where one seed's answers allow it."""
         if len(self.rows) != 1 or len(self.rows[0].answers) < 2:
             return None
         answers, value = self.rows[0].answers, self.value
-        scores = [a.scores[self.metric] for a in answers if self.metric in a.scores]
-        if len(scores) == len(answers) and math.isclose(float(np.mean(scores)), value, abs_tol=TOLERANCE):
+        scores = _items.means(answers, self.metric, value)
+        if scores is not None:
             return statistics.resampled_means(scores)
-        if self.metric == "bleu":
-            return _resampled_bleu(self.rows[0], value)
-        return None
+        counts = _items.counts(self.rows[0], answers, self.metric, value)
+        return None if counts is None else statistics.resampled(counts, _corpus.OF[self.metric].score)
 
     @cached_property
     def interval(self) -> Interval | None:
-        """95 % interval: over seeds from two on, over test items where there is one seed."""
+        """95 % interval: over seeds from two on, and over test items too where they allow it; of one seed over items."""
+        bounds = BOUNDS if self.metric in words.SCALE_OF_100 else None
+        if len(self.rows) > 1 and self.items:
+            return statistics.over_both(self.items.table, bounds=bounds)
         if len(self.rows) > 1:
-            return _possible(statistics.over_seeds(self.values), self.metric)
+            return _possible(statistics.over_seeds(self.values), bounds)
         if self.resamples is None:
             return None
         return statistics.interval(self.resamples, len(self.rows[0].answers))
 
 
-def _possible(span: Interval | None, metric: str) -> Interval | None:
+def _possible(span: Interval | None, bounds: tuple[float, float] | None) -> Interval | None:
     """The interval without values that no score can have: Student's t does not know where a scale ends."""
-    if span is None or metric not in words.SCALE_OF_100:
+    if span is None or bounds is None:
         return span
-    return dataclasses.replace(span, low=max(span.low, 0.0), high=min(span.high, 100.0))
-
-
-def _resampled_bleu(row: Row, value: float) -> statistics.Floats | None:
-    counts = _bleu.counts(row.answers, row.result.signatures.get("bleu", ""))
-    if counts is None or not math.isclose(_bleu.corpus(counts.sum(axis=0), len(counts)), value, abs_tol=TOLERANCE):
-        return None  # the stored score was made otherwise: an interval of another score would mislead
-    return statistics.resampled(counts, _bleu.corpus)
+    return dataclasses.replace(span, low=max(span.low, bounds[0]), high=min(span.high, bounds[1]))
 
 
 def difference(better: Line, worse: Line) -> Interval | None:
-    """Interval of the difference of two lines: Welch over seeds, paired over test items, else None."""
-    if len(better.rows) > 1 and len(worse.rows) > 1:
-        return statistics.difference_over_seeds(better.values, worse.values)
-    first, second = better.resamples, worse.resamples
-    if first is None or second is None:
+    """Interval of the difference of two lines, over what both allow for; None where it is nothing.
+
+    Seeds are each line's own, test items are shared: over both, else over seeds (Welch). Where one of them has a single
+    seed it is over test items alone, by resampling the same items where both have one.
+    """
+    fewest = min(len(better.rows), len(worse.rows))
+    if max(len(better.rows), len(worse.rows)) > 1:
+        first, second = better.items, worse.items
+        if first and second and first.which == second.which:
+            return statistics.difference_over_both(first.table, second.table)
+        return statistics.difference_over_seeds(better.values, worse.values) if fewest > 1 else None
+    if better.resamples is None or worse.resamples is None:
         return None
     items = [[a.item for a in line.rows[0].answers] for line in (better, worse)]
-    return statistics.interval(first - second, len(items[0])) if items[0] == items[1] else None
+    return statistics.interval(better.resamples - worse.resamples, len(items[0])) if items[0] == items[1] else None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,7 +149,8 @@ def ranking(stored: Stored, task: str, most: int | None = None, floors: int | No
     """
     rows = stored.by_task.get(task, [])
     groups, low = _groups(rows), _ranked(_floors(task, [row for row in rows if row.result.probe == "floor"]))
-    return Ranking([*_ranked(_models(task, groups, low, most)), *low[:floors]], len(groups), len(low))
+    lost = failures(stored, task, [group.rows for group in groups])
+    return Ranking([*_ranked(_models(task, groups, low, most, lost)), *low[:floors]], len(groups), len(low))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -170,12 +186,14 @@ def _floors(task: str, rows: Sequence[Row]) -> list[Line]:
     return [Line("floor", task, row.result.model, name, (row,)) for row, name in zip(rows, names, strict=True)]
 
 
-def _models(task: str, groups: list[_Group], floors: Sequence[Line], most: int | None) -> list[Line]:
-    chosen = _foremost(groups, most)
+def _models(
+    task: str, groups: list[_Group], floors: Sequence[Line], most: int | None, lost: Sequence[int]
+) -> list[Line]:
+    chosen, failed = _foremost(groups, most), dict(zip(groups, lost, strict=True))
     found = []
     for group, name in zip(chosen, _names(chosen, groups), strict=True):
         higher = tuple((f.name, f.value) for f in floors if f.metric == group.main and group.value < f.value)
-        found.append(Line("model", task, group.model, name, group.rows, higher))
+        found.append(Line("model", task, group.model, name, group.rows, higher, failed[group]))
     return found
 
 
@@ -258,6 +276,7 @@ def _record(line: Line) -> dict[str, object]:
         "high": span.high if span else math.nan,
         "interval_over": span.over if span else "",
         "seeds": len(line.rows),
+        "failed": line.failed,
         "below": "; ".join(line.below),
     }
     return _with_metrics(told, line.means)

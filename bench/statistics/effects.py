@@ -10,9 +10,9 @@ import numpy as np
 from scipy import optimize, stats
 
 from bench.statistics.intervals import LEVEL, Floats, Values
+from bench.statistics.noncentral import below
 
-LARGEST_T = 30.0  # beyond, scipy's noncentral t is not a number
-TINY = 1e-9
+TINY = 1e-9  # of a share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,22 +40,13 @@ def standardised(first: Values, second: Values, level: float = LEVEL) -> Effect 
         return None
     unbiased = math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom - 1) / 2)) / math.sqrt(freedom / 2)
     d = float(a.mean() - b.mean()) / deviation
-    low, high = _bounds(d, 1 / len(a) + 1 / len(b), freedom, level)
-    return Effect(d * unbiased, low * unbiased, high * unbiased, (len(a), len(b)))
-
-
-def _bounds(d: float, scale: float, freedom: int, level: float) -> tuple[float, float]:
-    """Where the d that was measured would be an end of what is drawn; far out, where nct fails, by the large sample."""
-    t = d / math.sqrt(scale)
-    if abs(t) > LARGEST_T:
-        half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(scale + d**2 / (2 * freedom))  # Hedges & Olkin, 1985
-        return d - half, d + half
-    far = 12 + 2 * abs(t)
+    scale = math.sqrt(1 / len(a) + 1 / len(b))
+    far = 12 + 2 * abs(d) / scale
 
     def end(share: float) -> float:
-        return _root(lambda x: float(stats.nct.cdf(t, freedom, x)) - share, t - far, t + far) * math.sqrt(scale)
+        return _root(lambda x: below(d / scale, freedom, x) - share, -far, far) * scale * unbiased
 
-    return end((1 + level) / 2), end((1 - level) / 2)
+    return Effect(d * unbiased, end((1 + level) / 2), end((1 - level) / 2), (len(a), len(b)))
 
 
 def superiority(

@@ -14,6 +14,7 @@ from scipy import optimize, stats
 
 from bench.statistics.crossed import parts
 from bench.statistics.intervals import LEVEL, Floats
+from bench.statistics.noncentral import below
 
 POWER = 0.8  # share of true differences of that size that a test finds
 MOST = 1000  # seeds
@@ -49,8 +50,8 @@ def power(
     if error == 0:
         return float(difference != 0)
     edge = float(stats.t.ppf((1 + level) / 2, freedom))
-    above = stats.nct.sf(edge, freedom, abs(difference) / error)
-    return float(above + stats.nct.cdf(-edge, freedom, abs(difference) / error))
+    shift = abs(difference) / error
+    return 1 - below(edge, freedom, shift) + below(-edge, freedom, shift)
 
 
 def smallest_difference(
