@@ -37,7 +37,7 @@ pytest: install
 
 soak: install  ## the long forms of the tests: every fault at every call, a thousand kills, large folders
 	SEQBENCH_SOAK=2000 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \
-		tests/test_malformed.py tests/test_kills.py tests/test_report.py
+		tests/test_malformed.py tests/test_kills.py tests/test_report.py tests/test_coverage.py
 
 benchmark: install  ## times layers, models and the harness, and judges the ratios that are goals
 	mkdir -p runs

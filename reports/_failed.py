@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bench.record import Result
 from reports.failures import NOT_TRIED, kind
-from reports.stored import Row, Stored
+from reports.stored import Row, Stored, allowed
 
 
 def failures(stored: Stored, task: str, groups: Sequence[Sequence[Row]]) -> list[int]:
@@ -27,7 +26,7 @@ def failures(stored: Stored, task: str, groups: Sequence[Sequence[Row]]) -> list
         places.setdefault(rows[0].result.model, []).append(place)
     for row in lost:
         own = places.get(row.result.model, [])
-        fitting = [place for place in own if asked[place] in (None, _asked(row.result, failed=True))]
+        fitting = [place for place in own if asked[place] in (None, _asked(row.result))]
         if len(fitting) == 1 and (asked[fitting[0]] is not None or len(own) == 1):
             seeds[fitting[0]].add(row.result.seed)
     return [len(own - {row.result.seed for row in rows}) for own, rows in zip(seeds, groups, strict=True)]
@@ -37,16 +36,12 @@ def _tried(row: Row, task: str) -> bool:
     return row.result.probe == "quality" and row.result.task == task and kind(row) not in NOT_TRIED
 
 
-def _asked(result: Result, failed: bool = False) -> str | None:
+def _asked(result: Result) -> str | None:
     """Settings and budget that a trial was asked for, as one text; None where a finished row does not tell."""
-    told = result.config.get("asked")
-    if isinstance(told, dict):
-        return _text(told.get("model_settings"), told.get("learning"), told.get("budget"))
-    if failed:
-        return _text(result.config.get("model"), result.config.get("learning"), result.budget)
-    return None
-
-
-def _text(model: Any, learning: Any, budget: Any) -> str:
-    given = {k: v for k, v in budget.items() if v is not None} if isinstance(budget, Mapping) else {}
-    return json.dumps([model or {}, learning or {}, given], sort_keys=True, default=str)
+    config, told = result.config, result.config.get("asked")
+    if isinstance(told, dict) and told.get("model_settings") is not None:
+        config = {"model": told["model_settings"], "learning": told.get("learning")}
+    elif result.status == "ok":
+        return None
+    given = {name: value for name, value in allowed(result).items() if value is not None}
+    return json.dumps([config.get("model") or {}, config.get("learning") or {}, given], sort_keys=True, default=str)

@@ -24,7 +24,7 @@ class Items(NamedTuple):
 
 
 def items(rows: Sequence[Row], metric: str) -> Items | None:
-    """Scores of the items that every seed answered; None where one seed's answers are not stored, differ or lack scores.
+    """Scores of every item by seed; None where seeds answered unlike items, or answers or their scores are not stored.
 
     A corpus score has pseudo-values. Scores that do not give the stored total are none of this metric.
     """

@@ -441,7 +441,8 @@ def _checked(row: dict[str, Any], shared: Shared) -> Result:
     config = dict(_dict(get("config")))
     if isinstance(config.get("asked"), dict):
         # the rest stands beside it already
-        config["asked"] = {key: config["asked"][key] for key in ("learning", "seeds") if key in config["asked"]}
+        kept = ("learning", "model_settings", "seeds")
+        config["asked"] = {name: config["asked"][name] for name in kept if name in config["asked"]}
     texts: dict[str, Any] = {name: _text(get(name)) for name in TEXTS}
     return Result(
         **texts,

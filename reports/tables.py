@@ -92,7 +92,7 @@ class Line:
 
     @cached_property
     def interval(self) -> Interval | None:
-        """95 % interval: over seeds from two on, and over test items too where they allow it; of one seed over items."""
+        """95 % interval: over seeds from two on, and items too where answers are stored; of one seed over items."""
         bounds = BOUNDS if self.metric in words.SCALE_OF_100 else None
         if len(self.rows) > 1 and self.items:
             return statistics.over_both(self.items.table, bounds=bounds)

@@ -190,9 +190,18 @@ def test_a_floor_within_the_interval_is_a_gap_that_other_items_could_undo(tmp_pa
 
 def test_a_floor_within_the_interval_over_seeds_says_seeds(tmp_path):
     run = tmp_path / "run"
-    rows = [trial(run, "lstm", "sentiment", seed) for seed in range(3)]
+    rows = [trial(run, "lstm", "sentiment", seed, artifacts={}) for seed in range(3)]
     floor(run, "majority", "sentiment", sum(row.metrics["accuracy"] for row in rows) / 3 + 0.1)
     assert "is below the majority, by a gap that other seeds could undo" in told(run)
+
+
+def test_a_floor_within_the_interval_over_both_says_both(tmp_path):
+    run = tmp_path / "run"
+    rows = [trial(run, "lstm", "sentiment", seed) for seed in range(3)]
+    floor(run, "majority", "sentiment", sum(row.metrics["accuracy"] for row in rows) / 3 + 0.1)
+    page = told(run)
+    assert "is below the majority, by a gap that other seeds and test items could undo" in page
+    assert "below the majority, which other seeds and test items could undo" in page
 
 
 def test_a_floor_above_a_score_without_interval_is_only_a_higher_number(tmp_path):

@@ -42,7 +42,9 @@ def paired_texts(
     """The p that two outputs of one training each are equally good, by sacrebleu's own paired tests.
 
     Bootstrap resampling (Koehn, 2004) or approximate randomisation (Riezler & Maxwell, 2005) over test items, with
-    sacrebleu's numbers of draws unless told otherwise and always the same draws. Raises ValueError.
+    sacrebleu's numbers of draws unless told otherwise and always the same draws. Where there is hardly a difference
+    sacrebleu's bootstrap finds one too easily (p of 0.21 where randomisation and the t have 0.57): it takes the mean
+    of the absolute differences away, which is more than the difference. Raises ValueError.
     """
     from sacrebleu.significance import PairedTest, Result
 
@@ -53,7 +55,7 @@ def paired_texts(
     kind = {"bootstrap": "bs", "randomisation": "ar"}[by]
     with _seeded():
         _, found = PairedTest(systems, {"score": metric}, [list(references)], kind, n_samples=resamples)()
-    result = found["score"][1]
+    _, result = next(pair for name, pair in found.items() if name != "System")  # by the name of the score
     assert isinstance(result, Result)
     assert result.p_value is not None
     return result.p_value

@@ -47,19 +47,21 @@ def parts(table: Floats) -> Parts:
     s, i = y.shape[-2:]
     if min(s, i) < 2:
         raise ValueError(f"{s} seeds and {i} items; expected at least two of each")
-    mean, by_seed, by_item = y.mean((-2, -1)), y.mean(-1), y.mean(-2)
+    mean, by_seed, by_item = np.asarray(y.mean((-2, -1))), y.mean(-1), y.mean(-2)
     seeds = i * ((by_seed - mean[..., None]) ** 2).sum(-1)  # sums of squares
     items = s * ((by_item - mean[..., None]) ** 2).sum(-1)
     rest = np.maximum(((y - mean[..., None, None]) ** 2).sum((-2, -1)) - seeds - items, 0)
     left = (s - 1) * (i - 1)
-    of_seeds, of_items, of_rest = (x / n / (s * i) for x, n in ((seeds, s - 1), (items, i - 1), (rest, left)))
-    return Parts(mean, of_seeds, np.maximum(of_items - of_rest, 0), of_rest, (s - 1, i - 1))
+    of_seeds, of_items, of_rest = (
+        np.asarray(x / n / (s * i)) for x, n in ((seeds, s - 1), (items, i - 1), (rest, left))
+    )
+    return Parts(mean, of_seeds, np.asarray(np.maximum(of_items - of_rest, 0)), of_rest, (s - 1, i - 1))
 
 
 def half_width(found: Parts, level: float = LEVEL) -> Floats:
     """Half of the interval of a mean, (...): each part times the square of its own quantile of Student's t."""
     of_seeds, of_items = (_quantile(n, level) for n in found.freedom)
-    return np.sqrt(of_seeds**2 * found.seeds + of_items**2 * found.items)
+    return np.asarray(np.sqrt(of_seeds**2 * found.seeds + of_items**2 * found.items))
 
 
 def over_both(table: Floats, level: float = LEVEL, bounds: tuple[float, float] | None = None) -> Interval | None:
@@ -110,7 +112,7 @@ class Gap(NamedTuple):
         certain = np.where(self.mean == 0, 1.0, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             p = 2 * stats.t.sf(np.abs(self.mean / self.error), self.freedom)
-        return np.where(self.error == 0, certain, p)
+        return np.asarray(np.where(self.error == 0, certain, p), dtype=np.float64)
 
 
 def gap(first: Floats, second: Floats) -> Gap:
@@ -127,12 +129,13 @@ def gap(first: Floats, second: Floats) -> Gap:
     items = np.asarray(np.var(apart, axis=-1, ddof=1) / i, dtype=np.float64)
     mean, few = np.asarray(apart.mean(-1)), min(a.shape[-2], b.shape[-2])
     if few < 2:
-        return Gap(mean, np.sqrt(items), np.full_like(items, i - 1))
+        return Gap(mean, np.asarray(np.sqrt(items)), np.full_like(items, i - 1))
     one, other = parts(a), parts(b)
-    items = np.maximum(items - one.rest - other.rest, 0)
+    items = np.asarray(np.maximum(items - one.rest - other.rest, 0))
     found = [(items, i - 1), (one.seeds, one.freedom[0]), (other.seeds, other.freedom[0])]
     variance = np.asarray(sum(part for part, _ in found), dtype=np.float64)
-    return Gap(mean, np.sqrt(variance), np.maximum(_freedom(found, variance), min(few, i) - 1))
+    freedom = np.asarray(np.maximum(_freedom(found, variance), min(few, i) - 1))
+    return Gap(mean, np.asarray(np.sqrt(variance)), freedom)
 
 
 def _freedom(found: list[tuple[Floats, int]], variance: Floats) -> Floats:
@@ -147,7 +150,7 @@ def _freedom(found: list[tuple[Floats, int]], variance: Floats) -> Floats:
     z = float(stats.norm.ppf((1 + LEVEL) / 2))
     more = (3 + 5 * z**2 + z**4) / 3 * third - (1 + z**2) / 2 * second - (3 + 7 * z**2 + 2 * z**4) / 6 * first**2
     inverse = np.maximum(first + 4 * more / (1 + z**2), first / 2)
-    return np.divide(1, inverse, out=np.full_like(variance, found[0][1]), where=inverse > 0)
+    return np.divide(1.0, inverse, out=np.full_like(variance, found[0][1]), where=inverse > 0)
 
 
 def difference_over_both(first: Floats, second: Floats, level: float = LEVEL) -> Interval:

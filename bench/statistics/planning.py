@@ -40,8 +40,9 @@ def deviations(first: Floats, second: Floats) -> Deviations:
 
 
 def power(
-    difference: float, seed_sd: float, item_sd: float, seeds: int, items: int, level: float = LEVEL, rest_sd: float = 0
-) -> float:
+    difference: float, seed_sd: float, item_sd: float, seeds: int, items: int, level: float = LEVEL,
+    rest_sd: float = 0.0,
+) -> float:  # fmt: skip
     """How often the paired test of `gap` finds a difference, with so many seeds a model and so many test items.
 
     `item_sd` is the deviation of the difference from item to item, `rest_sd` that of one answer. By the noncentral t.
@@ -56,7 +57,7 @@ def power(
 
 def smallest_difference(
     seed_sd: float, item_sd: float, seeds: int, items: int, level: float = LEVEL, power: float = POWER,
-    rest_sd: float = 0,
+    rest_sd: float = 0.0,
 ) -> float:  # fmt: skip
     """The smallest difference that is found with this power by so many seeds a model on so many items.
 
@@ -77,7 +78,7 @@ def smallest_difference(
 
 def seeds_needed(
     difference: float, seed_sd: float, item_sd: float, items: int, level: float = LEVEL, power: float = POWER,
-    rest_sd: float = 0,
+    rest_sd: float = 0.0,
 ) -> int | None:  # fmt: skip
     """The fewest seeds a model that find a difference with this power; None where not even a thousand would.
 
