@@ -70,6 +70,8 @@ def tables(cell: Cell, number: int, seed: int = 0) -> Iterator[tuple[np.ndarray,
         shared, *own = random.normal(0, of_items / np.sqrt(2), (3, n, 1, cell.items))
         latent = [cell.middle + shared + one + random.normal(0, of_seeds, (n, cell.seeds, 1)) for one in own]
         if cell.kind == "normal":
+            yield tuple(x + random.normal(0, 1, x.shape) for x in latent)
+        else:
             right = [special.expit(x) for x in latent]
             yield tuple((random.random(share.shape) < share) * 1.0 for share in right)
 
