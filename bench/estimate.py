@@ -38,6 +38,7 @@ def estimated(trial: Trial, device: torch.device) -> dict[str, Any]:
     updates = planned(make, task, trial.budget, trial.batch, trial.seed, device)
     model, rule = make(updates)
     learning = updates * _update(model, rule, trial, task, device)
+    whole = asked.tested(trial)  # only how long it takes, and how many items there are, is looked at
     best = {name: value.detach().clone() for name, value in model.state_dict().items()}  # as training keeps it
     between = min(trial.points, updates) - 1  # looks at validation before the last
     few, each = _offered(rule, False, device)
@@ -45,7 +46,7 @@ def estimated(trial: Trial, device: torch.device) -> dict[str, Any]:
     seconds = {
         "train": trial.budget.seconds or learning + between * each + final,
         "validation": (between * few + many) * _judged(model, task, "validation", 1, device),
-        "test": _judged(model, task, "test", trial.beam, device),
+        "test": _judged(model, whole, "test", trial.beam, device),
     }
     _saved(model, best, rule)
     others = company.processors()
@@ -57,7 +58,7 @@ def estimated(trial: Trial, device: torch.device) -> dict[str, Any]:
         "parameters": model.parameter_counts(),
         "state_bytes": sum(state_bytes(model, typical(task).to(device)).values()),
         "memory_bytes": _peak(device),
-        "test_items": len(task.items("test")),
+        "test_items": len(whole.items("test")),
         "main": task.main,
         "company": round(others, 2) if Company.matters(others) else 0.0,
     }

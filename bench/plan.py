@@ -10,35 +10,21 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from bench import record, suites
 from bench.goal import alike
 from bench.record import RecordError, Result
+from bench.statistics import LEVEL, smallest_difference
+from bench.statistics.planning import POWER
 from bench.trial import Place, Trial
 
 SEED_SPREAD = 1.0  # standard deviation over seeds, in points of the main metric, where no run tells
-LEVEL, POWER = 0.95, 0.8
 WHOLE = ("quality",)  # probes of one training, whose estimate is that of the trial
 
 
 class PlanError(Exception):
     """What was asked for has no plan: one line says why."""
-
-
-def smallest_difference(
-    seed_sd: float, item_sd: float, seeds: int, items: int, level: float = LEVEL, power: float = POWER
-) -> float:
-    """The least true difference of two models that so many seeds and test items show, in points of the metric.
-
-    A two-sided test at `level` finds it with probability `power`, spreads being known: (z_level + z_power) times the
-    root of 2 seed_sd^2 / seeds + item_sd^2 / items. `seed_sd` is one model's standard deviation over seeds, `item_sd`
-    that of the difference of two models' scores over the test items, which both answer.
-    """
-    normal = NormalDist()
-    error = math.sqrt(2 * seed_sd**2 / seeds + item_sd**2 / items)
-    return (normal.inv_cdf((1 + level) / 2) + normal.inv_cdf(power)) * error
 
 
 def item_spread(share: float = 50.0) -> float:
@@ -131,8 +117,9 @@ class Cell:
 
     @property
     def difference(self) -> float:
-        """The smallest difference from a model like it that would show."""
-        return smallest_difference(self.spread.seeds, self.spread.items, self.seeds, self.took["test_items"])
+        """The smallest difference from a model like it that would show; of one seed each, between these trainings."""
+        items, one = max(2, self.took["test_items"]), self.seeds < 2
+        return smallest_difference(0.0 if one else self.spread.seeds, self.spread.items, max(2, self.seeds), items)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -259,7 +246,7 @@ class Plan:
         spreads = sorted({(f"{c.spread.seeds:.2g} ({c.spread.source})") for c in self.cells})
         items = sorted({f"{c.spread.items:.0f}" for c in self.cells})
         return (
-            f"Shown means: at level {LEVEL:.0%} with {POWER:.0%} power, by (z + z) sqrt(2 s^2 / seeds + d^2 / items), "
+            f"Shown means: at level {LEVEL:.0%} with {POWER:.0%} power, by the paired t over seeds and test items, "
             f"s = {', '.join(spreads)} points between seeds, d = {' or '.join(items)} points between items "
             "(two models' difference, as for shares of right answers that correlate by a half; 50 is the worst case)."
         )

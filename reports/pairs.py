@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from bench import statistics
 from bench.statistics import Floats, Interval
 from reports import settling, words
 from reports.tables import Line, difference
@@ -58,21 +59,19 @@ def pairs(lines: Sequence[Line], every: bool | None = None) -> list[Pair]:
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Holm's correction (Holm, 1979): the k-th smallest of m times m - k + 1, never falling; None stays None."""
-    known = sorted((p, place) for place, p in enumerate(ps) if p is not None)
-    corrected: list[float | None] = [None] * len(ps)
-    highest = 0.0
-    for rank, (p, place) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - rank)))
-        corrected[place] = highest
-    return corrected
+    """Holm's correction over the tests that were run; None stays None."""
+    corrected = iter(statistics.holm([p for p in ps if p is not None]))
+    return [None if p is None else next(corrected) for p in ps]
 
 
 def _chance(better: Line, worse: Line, span: Interval | None) -> float | None:
     """How likely so large a difference is, either way, where there is none: of the same test as its interval."""
     if span is None:
         return None
-    if min(len(better.rows), len(worse.rows)) > 1:
+    if max(len(better.rows), len(worse.rows)) > 1:
+        one, other = better.items, worse.items
+        if one and other and one.which == other.which:
+            return float(statistics.gap(one.table, other.table).p)
         return _welch(np.array(better.values), np.array(worse.values))
     first, second = better.resamples, worse.resamples
     if first is None or second is None:
@@ -95,9 +94,8 @@ def _welch(a: Floats, b: Floats) -> float:
 def _effect(better: Line, worse: Line) -> float | None:
     """Probability of superiority (Vargha and Delaney, 2000), over pairs of seeds, or over items that both answered."""
     if len(better.rows) > 1 or len(worse.rows) > 1:
-        a, b = np.array(better.values), np.sort(worse.values)
-        below, up_to = np.searchsorted(b, a, "left"), np.searchsorted(b, a, "right")
-        return float((below + up_to).mean()) / (2 * len(b))
+        chance = statistics.superiority(better.values, worse.values, (better.failed, worse.failed))
+        return None if chance is None else chance.value
     found = [[a.scores.get(better.metric) for a in line.rows[0].answers] for line in (better, worse)]
     gaps = np.array([x - y for x, y in zip(*found, strict=True) if x is not None and y is not None])
     return float(((gaps > 0) + 0.5 * (gaps == 0)).mean()) if gaps.size else None

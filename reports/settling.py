@@ -1,8 +1,9 @@
 """What would settle a difference that is not separable: how many seeds each, or how many test items.
 
 A difference of two models' means has the variance (s1^2 + s2^2) / S + v / I: s^2 is the variance of a model's score
-over seeds, S the seeds of each, v the variance over test items of what the one scores above the other, I the items. It
-is shown at 5 % in four of five repetitions where that is at most (gap / (z_0.975 + z_0.8))^2.
+over seeds, S the seeds of each, v the variance over test items of what the one scores above the other, I the items.
+Seeds are told by the power of the paired test (bench.statistics.planning); items, and seeds where no answers are
+stored, by its normal limit: shown at 5 % in four of five repetitions where that is at most (gap / (z_0.975 + z_0.8))^2.
 """
 
 from __future__ import annotations
@@ -12,29 +13,27 @@ import math
 import numpy as np
 from scipy import stats
 
-from bench.statistics import Floats
-from reports import _bleu, words
-from reports.tables import TOLERANCE, Line
+from bench.statistics import Floats, deviations, seeds_needed
+from reports import words
+from reports.tables import Line
 
 POWER, LEVEL = 0.8, 0.95
 MOST = 100  # seeds; nobody runs more
 MILLION = 1_000_000
 LEAST = 1e-9  # a gap below it is rounding
 HUGE = 1e100  # scores whose squares a number cannot hold are nobody's
-SEEDS = 10  # of a line, whose answers are looked at
 
 
 def needed_seeds(first: Floats, second: Floats, gap: float) -> int | None:
     """Seeds each that would show a gap of this size; None where no number of them would: the test items are too few.
 
-    From scores by seed and item, (S, I) each, whose means over items are the scores of the seeds. With equal I the
-    two answered the same items, and are paired. Raises ValueError below two seeds of either, or for a gap of zero.
+    From scores of the same items by seed, (S, I) each, whose means over items are the scores of the seeds. Raises
+    ValueError below two seeds of either, for other items, or for a gap of zero.
     """
     if min(len(first), len(second)) < 2 or gap == 0:
         raise ValueError(f"{len(first)} and {len(second)} seeds, gap {gap}; expected two seeds each and a gap")
-    spread = sum(float(np.var(table.mean(axis=1), ddof=1)) for table in (first, second))
-    left = _allowed(gap) - item_variance(first, second)
-    return math.ceil(min(max(1.0, spread / left), MILLION)) if left > 0 else None
+    found = deviations(first, second)
+    return seeds_needed(abs(gap), found.seeds, found.items, first.shape[1], rest_sd=found.rest)
 
 
 def needed_items(first: Floats, second: Floats, gap: float) -> int:
@@ -77,38 +76,8 @@ def _luck(table: Floats) -> float:
 
 
 def table(line: Line) -> Floats | None:
-    """A line's scores by seed and item, (S, I); None where answers were not stored or give another score.
-
-    Of a score that is no mean over items (BLEU) these are jackknife pseudo-values (Tukey, 1958): what each item adds.
-    """
-    rows = [_by_item(line, place) for place in range(min(len(line.rows), SEEDS))]
-    found = [row for row in rows if row is not None]
-    if not found or len(found) < len(rows) or len({len(row) for row in found}) > 1 or len(found[0]) < 2:
-        return None
-    return np.stack(found)
-
-
-def _by_item(line: Line, place: int) -> Floats | None:
-    row, value = line.rows[place], line.values[place]
-    scores = [a.scores[line.metric] for a in row.answers if line.metric in a.scores]
-    if scores and len(scores) == len(row.answers) and math.isclose(float(np.mean(scores)), value, abs_tol=TOLERANCE):
-        return np.array(scores)
-    counts = _bleu.counts(row.answers, row.result.signatures.get("bleu", "")) if line.metric == "bleu" else None
-    if counts is None or len(counts) < 2:
-        return None
-    return (
-        _pseudo(counts)
-        if math.isclose(_bleu.corpus(counts.sum(axis=0), len(counts)), value, abs_tol=TOLERANCE)
-        else None
-    )
-
-
-def _pseudo(counts: Floats) -> Floats:
-    """n score - (n - 1) score without the item, moved so that their mean is the score."""
-    sums, n = counts.sum(axis=0), len(counts)
-    whole = _bleu.corpus(sums, n)
-    values = np.array([n * whole - (n - 1) * _bleu.corpus(sums - own, n - 1) for own in counts])
-    return values + (whole - float(values.mean()))
+    """A line's scores by seed and item, (S, I); None where answers were not stored or give another score."""
+    return line.items.table if line.items else None
 
 
 def said(better: Line, worse: Line) -> str:
@@ -121,7 +90,7 @@ def said(better: Line, worse: Line) -> str:
         return "scores so large cannot be reckoned with"
     if run < 2:
         return _with_one_seed(first, second, gap)
-    if first is None or second is None:
+    if first is None or second is None or first.shape[1] != second.shape[1]:
         spread = sum(float(np.var(line.values, ddof=1)) for line in (better, worse))
         return _seeds(math.ceil(min(spread / _allowed(gap), MILLION)), run)
     seeds = needed_seeds(first, second, gap)

@@ -14,6 +14,7 @@ from scipy import stats
 
 from bench import cli
 from bench.record import Result, append, store
+from bench.statistics import deviations, gap, power
 from reports import ReportError, compare, fairness, pairs, settling, tables, words
 from reports.html import write
 from reports.stored import gather
@@ -412,10 +413,15 @@ def test_holm_is_the_closed_test_of_bonferroni():
     assert pairs.holm([0.01, None, 0.03]) == [0.02, None, 0.03]
 
 
-def test_a_pair_is_tested_by_welch_over_seeds_and_corrected(tmp_path):
+def test_a_pair_is_tested_over_seeds_and_items_and_corrected(tmp_path):
     lines = tables.lines(gather([fill(tmp_path / "run", seeds=4)]), "sentiment")
     found = pairs.pairs(lines)
-    ps = [float(stats.ttest_ind(a.values, b.values, equal_var=False).pvalue) for a, b in combinations(lines, 2)]
+    ps = [
+        float(gap(a.items.table, b.items.table).p)
+        if a.items
+        else float(stats.ttest_ind(a.values, b.values, equal_var=False).pvalue)
+        for a, b in combinations(lines, 2)
+    ]
     assert [p.p for p in found] == pytest.approx(closed(ps))
     for pair in found:
         wins = [(a > b) + 0.5 * (a == b) for a in pair.better.values for b in pair.worse.values]
@@ -444,20 +450,18 @@ def drawn(random, seeds, items, mean, over_seeds, over_items, luck):
     )  # fmt: skip
 
 
-def test_the_stated_number_of_seeds_is_the_smallest_that_the_formula_allows():
+def test_the_stated_number_of_seeds_is_the_smallest_that_has_the_power():
     random = np.random.default_rng(0)
     one, other = (drawn(random, 5, 400, mean, 2.0, random.normal(0, 5, 400), 10) for mean in (60, 58.5))
     gap = float(one.mean() - other.mean())
     needed = settling.needed_seeds(one, other, gap)
-    spread = np.var(one.mean(1), ddof=1) + np.var(other.mean(1), ddof=1)
-    allowed = (gap / (stats.norm.ppf(0.975) + stats.norm.ppf(0.8))) ** 2
     assert needed is not None
+    found = deviations(one, other)
 
-    def enough(seeds):
-        return spread / seeds + settling.item_variance(one, other) <= allowed
+    def has(seeds):
+        return power(gap, found.seeds, found.items, seeds, 400, rest_sd=found.rest)
 
-    assert enough(needed)
-    assert needed == 1 or not enough(needed - 1)
+    assert has(needed) >= 0.8 > has(needed - 1)
 
 
 def test_so_many_seeds_do_show_the_difference_in_four_of_five_repetitions():
