@@ -19,6 +19,7 @@ from reports import (
     figures,
     gradients,
     long,
+    overall,
     pairs,
     parallelism,
     parts,
@@ -97,6 +98,9 @@ def _parts(
     return [
         ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed, lists) for t, lines in scored.items()]),
         (fairness.ANCHOR, fairness.TITLE, fairness.EXPLAINED, fairness.sections(lists)),
+        ("pairs", overall.PAIRS, overall.PAIRED, [*overall.duels(models)]),
+        ("targets", overall.TARGETS, overall.TIMED, [*overall.targets(models)]),
+        ("ranks", overall.RANKS, overall.RANKED, [*overall.ranks(models)]),
         ("learning", "Learning curves", LEARNING, [_learning(t, lines, most) for t, lines in models.items()]),
         ("cost", "Quality against cost", COST, [_cost(t, lines) for t, lines in models.items()]),
         ("detail", "In detail", DETAIL, [_detail(t, lines, keyed, most) for t, lines in models.items()]),
