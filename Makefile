@@ -33,7 +33,7 @@ arrows: install
 	$(BIN)/lint-imports
 
 pytest: install
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --benchmark-disable
 
 soak: install  ## the long forms of the tests: every fault at every call, a thousand kills, large folders
 	SEQBENCH_SOAK=2000 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_resume.py tests/test_record.py \

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from bench.progress import Progress
 
-SPACE = Path(__file__).parent / "settings" / "space.json"
+SPACE = Path(__file__).parent / "space.json"
 OPENING = 4  # trials, the suite's own among them, that no earlier ones guide
 JUDGES = 3  # earlier trials that a median is told from at least
 FIGURES = 3  # significant ones that a proposed number keeps
