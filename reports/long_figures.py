@@ -147,11 +147,12 @@ def _framed(axes: Axes, curves: Sequence[Curve], frame: Frame) -> None:
     axes.set_ylabel(frame.label)
 
 
-def _places(axes: Axes, x: Sequence[float], first: Sequence[float], apart: float = 0.1) -> None:
+def _places(axes: Axes, x: Sequence[float], first: Sequence[float]) -> None:
     """A logarithmic axis whose ticks are measured places, as many as there is room for; those in `first` anyhow."""
     axes.set_xscale("log")
     found = sorted({*x})
     low, high = found[0], found[-1]
+    apart = 0.1 if low >= 1 else 0.2  # of the axis: what is below one takes more letters
     room = math.log(high / low) * apart if high > low else 1.0
     ticks: list[float] = []
     for at in (*first, low, high, *found):

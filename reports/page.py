@@ -67,6 +67,7 @@ def page(stored: Stored) -> Page:
             *((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
             *_fast(stored, most),
             *long.verdicts(far),
+            *tuning.verdicts(stored, most),
         ),
         caveats=(
             *summary.caveats(stored, found),

@@ -97,6 +97,25 @@ def sections(stored: Stored, most: Limits) -> Iterator[Section]:
         note = ""
 
 
+def verdicts(stored: Stored, most: Limits) -> Iterator[tuple[str, str]]:
+    """What each task's searches came to, a heading and a sentence."""
+    for task, found in first(searches(stored).items(), most.tasks, 0, "tasks")[0]:
+        write = long.united(_metric(found))
+        better, same, none = list[str](), list[str](), list[str]()
+        for one in found[: most.lines]:
+            own, best, name = one.own, one.best, words.the(words.model(one.model))
+            if best is None:
+                none.append(name)
+            elif own is None or best is own:
+                same.append(name)
+            else:
+                better.append(f"{name} from {write(_score(own))} to {write(_score(best))}")
+        said = [f"a search took {words.several(better)} on validation"] if better else []
+        said += [f"for {words.several(same)} nothing did better than the suite's own settings"] if same else []
+        said += [f"for {words.several(none)} no trial came to its end"] if none else []
+        yield f"Tuning: {words.lowered(words.task(task))}", f"{words.capital('; '.join(said))}."
+
+
 def _metric(found: Iterable[Search]) -> str:
     notes = (row.result.config.get("notes") for one in found for row in one.done)
     told = (note.get("metric") for note in notes if isinstance(note, dict))

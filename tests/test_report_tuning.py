@@ -69,6 +69,8 @@ def test_a_search_alone_makes_a_page_and_its_failed_trials_are_no_failures_of_th
     assert "6 trials of tuning" in page
     assert 'id="tuning"' in page
     assert 'id="failures"' not in page
+    assert "A search took the LSTM from 20.0 BLEU to 23.0 BLEU on validation" in page
+    assert "for the vanilla RNN nothing did better than the suite&#39;s own settings." in page
     markdown = (tmp_path / "report" / "report.md").read_text()
     assert "rate 0.003, dropout 0.25" in markdown
 
