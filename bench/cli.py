@@ -37,6 +37,7 @@ OURS = {
     "RecordError",
     "ReportError",
     "WorkerError",
+    "UnlikeError",
     "ClickException",
 }
 INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
@@ -164,7 +165,9 @@ def tune(
     seconds: Annotated[
         float, typer.Option(help="Of training, after which a model gets no further trial on a task; 0: never.", min=0)
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of the search and of every training in it.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the search and of every training in it; none of the suites'.", min=0)
+    ] = 1000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE-tuning.")] = "",
@@ -203,15 +206,22 @@ def adopt(
     explain: Annotated[bool, typer.Option("--explain", help="Say what would change; change nothing.")] = False,
 ) -> None:
     """Makes the winners of a search the settings of its suite, each with where it comes from."""
-    from bench import disk, record
+    from bench import disk, record, workers
     from bench import tune as tuning
+
+    def _own(suite: str, study: tuning.Study) -> Trial:
+        return dataclasses.replace(suites.cell(suite, study.model, study.task, 0), probe="tune")
 
     rows = [row for row in record.read(run) if row.probe == "tune"]
     found = {row.suite for row in rows}
     if len(found) != 1:
         raise UsageError(f"{run} holds searches of {listed(sorted(found)) or 'no suite'}; expected those of one suite")
     path = suites.SETTINGS / f"{found.pop()}.json"
-    new, said = tuning.adopted(suites.settings(path.stem), rows)
+    studies = tuning.studies(rows)
+    with workers.workers() as some:
+        place = some.place("cpu", 1)
+        tuning.checked(studies, lambda one: some.vouched(_own(path.stem, one), place))
+    new, said = tuning.adopted(suites.settings(path.stem), studies)
     print("\n".join(said))
     if explain:
         print(f"{path} stays as it is")

@@ -35,7 +35,7 @@ def estimated(trial: Trial, device: torch.device) -> dict[str, Any]:
     Of a probe that trains several times, it is one training. Loading the task and storing the row do not count.
     """
     task, make, company = asked.task(trial), asked.learner(trial, device), Company()
-    updates = planned(make, task, trial.budget, trial.batch, trial.seed, device)
+    updates = planned(make, task, trial.budget, trial.batch, trial.drawn_by("order"), device)
     model, rule = make(updates)
     learning = updates * _update(model, rule, trial, task, device)
     whole = asked.tested(trial)  # only how long it takes, and how many items there are, is looked at
@@ -104,7 +104,7 @@ def _update(model: Model, rule: Rule, trial: Trial, task: Task, device: torch.de
 
     rounds: list[list[float]] = []
     for _ in range(2):
-        stream = endless(task, trial.batch, trial.seed)
+        stream = endless(task, trial.batch, trial.drawn_by("order"))
         times: list[float] = []
         while len(times) < WARM + FEWEST or (sum(times[WARM:]) < SECONDS and len(times) < WARM + MOST):
             times.append(_clocked(lambda stream=stream: learn(stream), device))  # type: ignore[misc]

@@ -246,7 +246,7 @@ class Plan:
         spreads = sorted({(f"{c.spread.seeds:.2g} ({c.spread.source})") for c in self.cells})
         items = sorted({f"{c.spread.items:.0f}" for c in self.cells})
         return (
-            f"Shown means: at level {LEVEL:.0%} with {POWER:.0%} power, by the paired t over seeds and test items, "
+            f"Shown means: at level {LEVEL:.0%} with {POWER:.0%} power, by the paired t for one pair, "
             f"s = {', '.join(spreads)} points between seeds, d = {' or '.join(items)} points between items "
             "(two models' difference, as for shares of right answers that correlate by a half; 50 is the worst case)."
         )

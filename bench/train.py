@@ -103,7 +103,7 @@ class Course:
     ) -> None:
         self.model, self.rule, self.task, self.updates, self.device = model, rule, task, updates, device
         self.enough = math.inf if enough is None else enough
-        self.marks = {round(updates * (point + 1) / points) for point in range(points)} | {updates}
+        self.marks = evaluated(updates, points)
         self.opening = max(1, updates // 20)  # updates whose mean loss is where training started
         self.meter = Meter(model, rule)
         self.training = Training(flops=0.0 if self.meter.known else None)
@@ -213,6 +213,11 @@ class Course:
         torch.set_rng_state(saved.tensors["random"])
         if self.device.type == "cuda" and "random_cuda" in saved.tensors:
             torch.cuda.set_rng_state(saved.tensors["random_cuda"], self.device)
+
+
+def evaluated(updates: int, points: int) -> list[int]:
+    """The updates after which a training is evaluated, the last among them."""
+    return sorted({round(updates * (point + 1) / points) for point in range(points)} | {updates})
 
 
 @contextmanager

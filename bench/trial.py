@@ -30,7 +30,7 @@ class Budget:
     updates: int | None = None
     examples: int | None = None
     tokens: int | None = None  # of sources and targets, padding not counted
-    flops: float | None = None  # of learning, by the model's formula
+    flops: float | None = None  # of learning from batches, by the model's formula; solving a readout comes on top
     seconds: float | None = None
 
     def asked(self) -> tuple[str, float]:

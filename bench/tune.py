@@ -72,24 +72,27 @@ def search(
     own = within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
     done: list[Result] = []
     for number in range(trials if searched else 1):
-        if seconds and sum(_seconds(row) for row in done) >= seconds:
+        if seconds and spent(done) >= seconds:
             break
         values = own if number == 0 else proposed(searched, done, number, base.seed)
-        done.append(run(candidate(base, values, number, bars(done, base.points))))
+        done.append(run(candidate(base, values, number, bars(done, base.points), searched)))
     return done
 
 
-def _seconds(row: Result) -> float:
-    return float(row.metrics.get("seconds", 0.0))
+def spent(rows: Sequence[Result]) -> float:
+    """Seconds of training; a trial that failed does not tell, and counts as the longest that did."""
+    told = [float(row.metrics["seconds"]) for row in rows if "seconds" in row.metrics]
+    return sum(told) + max(told, default=0.0) * (len(rows) - len(told))
 
 
-def candidate(base: Trial, values: Values, number: int, least: Sequence[float]) -> Trial:
+def candidate(base: Trial, values: Values, number: int, least: Sequence[float], searched: Space | None = None) -> Trial:
     """The trial of a search that tries these values."""
     chosen: dict[str, dict[str, Any]] = {"model": {}, "learning": {}}
     for key, value in values.items():
         part, _, name = key.partition(".")
         chosen[part][name] = value
-    place: dict[str, Any] = {"number": number} | ({"bars": list(least)} if least else {})
+    place: dict[str, Any] = {"number": number, "space": json.dumps(searched or {}, sort_keys=True)}
+    place |= {"bars": list(least)} if least else {}
     return dataclasses.replace(
         base,
         probe="tune",
@@ -109,7 +112,7 @@ def bars(done: Iterable[Result], points: int) -> list[float]:
     if len(ways) < JUDGES:
         return []
     at = [[way[place] for way in ways if len(way) > place] for place in range(points - 1)]
-    return [_short(statistics.median(values)) for values in at if values]
+    return [statistics.median(values) for values in at if values]
 
 
 def reached(row: Result, points: int) -> list[float]:
@@ -132,9 +135,10 @@ def proposed(searched: Space, done: Sequence[Result], number: int, seed: int) ->
     sampler = optuna.samplers.TPESampler(seed=mixed, n_startup_trials=OPENING)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     distributions = {key: _distribution(said) for key, said in searched.items()}
+    worst = min((float(row.metrics["validation"]) for row in done if row.status == "ok"), default=0.0)
     for row in done:
         with contextlib.suppress(ValueError):  # the suite's own settings may lie outside the space
-            study.add_trial(_told(row, searched, distributions))
+            study.add_trial(_told(row, searched, distributions, worst))
     asked = study.ask(distributions).params
     return {key: _value(searched[key], value) for key, value in asked.items()}
 
@@ -158,15 +162,14 @@ def _short(value: float) -> float:
     return float(f"{value:.{FIGURES}g}")
 
 
-def _told(row: Result, searched: Space, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
-    """A trial as Optuna knows it; one that failed teaches that it did."""
-    from optuna.trial import TrialState, create_trial
+def _told(row: Result, searched: Space, distributions: dict[str, BaseDistribution], worst: float) -> FrozenTrial:
+    """A trial as Optuna knows it; a failure, which it would skip, counts as the worst that was seen."""
+    from optuna.trial import create_trial
 
     values = within(row.config["model"], row.config["learning"], searched)
     named = {key: json.dumps(value) if isinstance(searched[key], list) else value for key, value in values.items()}
-    if row.status != "ok":
-        return create_trial(params=named, distributions=distributions, state=TrialState.FAIL)
-    return create_trial(params=named, distributions=distributions, value=float(row.metrics["validation"]))
+    value = float(row.metrics["validation"]) if row.status == "ok" else worst
+    return create_trial(params=named, distributions=distributions, value=value)
 
 
 class Runner:
@@ -205,7 +208,7 @@ def told(rows: Sequence[Result]) -> str:
         return label
     first, score = rows[0].metrics.get("validation"), best.metrics["validation"]
     before = "nothing" if first is None else f"{first:.1f}"
-    searched = space(study.model, best.config["learning"]["rule"])
+    searched = space_of(best)
     values = _listed(within(best.config["model"], best.config["learning"], searched))
     return f"{label}; on validation {before} with the suite's settings, {score:.1f} with {values}"
 
@@ -231,30 +234,79 @@ class Study:
 
 
 def studies(rows: Iterable[Result]) -> list[Study]:
-    """The searches among stored rows, the newest row of each number."""
-    found: dict[tuple[str, str], dict[int, Result]] = {}
+    """The searches among stored rows, the newest row of each number; what was searched alone may differ within one."""
+    found: dict[tuple[str, str, str], dict[int, Result]] = {}
     for row in rows:
         if row.probe == "tune":
             number = int(json.loads(row.made_of["probe_settings"])["number"])
-            found.setdefault((row.task, row.model), {})[number] = row
+            found.setdefault((row.task, row.model, unsearched(row)), {})[number] = row
     return [
         Study(model, task, tuple(numbered[number] for number in sorted(numbered)))
-        for (task, model), numbered in found.items()
+        for (task, model, _), numbered in found.items()
     ]
 
 
-def adopted(settings: dict[str, Any], rows: Iterable[Result]) -> tuple[dict[str, Any], list[str]]:
+def space_of(row: Result) -> Space:
+    """What the search of a trial went through."""
+    told = json.loads(json.loads(row.made_of["probe_settings"]).get("space") or "{}")
+    return told or space(row.model, rule_of(row.made_of))
+
+
+def unsearched(row: Result) -> str:
+    """All that a trial is made of, its place in a search and what is searched aside."""
+    return json.dumps(fixed(row.made_of, space_of(row)), sort_keys=True)
+
+
+def fixed(made_of: Mapping[str, str], searched: Space) -> dict[str, Any]:
+    """What a trial is made of without what a search changes."""
+    kept: dict[str, Any] = {name: value for name, value in made_of.items() if name not in ("probe", "probe_settings")}
+    for part, name in (("model", "model_settings"), ("learning", "learning")):
+        settings = json.loads(made_of.get(name, "{}"))
+        kept[name] = {key: value for key, value in settings.items() if f"{part}.{key}" not in searched}
+    return kept
+
+
+class UnlikeError(Exception):
+    """A search does not fit the suite that is to take its winners: one line says why."""
+
+
+def checked(found: Sequence[Study], made_of: Callable[[Study], Mapping[str, str]]) -> None:
+    """Raises UnlikeError where a model was searched twice on a task, or otherwise than its suite would train it.
+
+    `made_of` says what the suite's own trial of a study is made of. Budget, code and versions may differ.
+    """
+    names = [(study.task, study.model) for study in found]
+    for study in found:
+        label = f"{study.model} on {study.task}"
+        if names.count((study.task, study.model)) > 1:
+            raise UnlikeError(
+                f"{label} was searched more than once here (other seeds, settings or code): name one folder each"
+            )
+        searched = space_of(study.rows[0])
+        here, there = (fixed(made, searched) for made in (made_of(study), study.rows[0].made_of))
+        unlike = [name for name in ASKED if here.get(name) != there.get(name)]
+        if unlike:
+            told = "; ".join(f"{name} {there.get(name)}, the suite has {here.get(name)}" for name in unlike)
+            raise UnlikeError(
+                f"{label} was searched with {told}: adopting would lose that; search without --set or set it there"
+            )
+
+
+ASKED = ("model_settings", "learning", "task_settings", "batch", "data")  # what a suite's settings say beside a budget
+
+
+def adopted(settings: dict[str, Any], found: Iterable[Study]) -> tuple[dict[str, Any], list[str]]:
     """A suite's settings with the winners in them, each with where it comes from, and a line for each change."""
     told = dict(settings)
     said = []
-    for study in studies(rows):
+    for study in found:
         best = study.best
         if best is None:
             said.append(
                 f"{study.model} on {study.task}: none of {len(study.rows)} trials came to its end; nothing changes"
             )
             continue
-        searched = space(study.model, best.config["learning"]["rule"])
+        searched = space_of(best)
         values = within(best.config["model"], best.config["learning"], searched)
         by_task = dict(told.get(study.task, {}))
         by_task[study.model] = _with(by_task.get(study.model, {}), values) | {
@@ -263,7 +315,12 @@ def adopted(settings: dict[str, Any], rows: Iterable[Result]) -> tuple[dict[str,
         told[study.task] = by_task
         number = json.loads(best.made_of["probe_settings"])["number"]
         said.append(f"{study.model} on {study.task}: trial {number} of {len(study.rows)}, {_listed(values)}")
+    if told != settings and "provenance" in told and not str(told["provenance"]).startswith(TUNED):
+        told["provenance"] = f"{TUNED}: {told['provenance']}"
     return told, said
+
+
+TUNED = 'tuned where "tuned" says how; the rest'
 
 
 def _with(cell: dict[str, Any], values: Values) -> dict[str, Any]:
@@ -280,17 +337,17 @@ def _listed(values: Values) -> str:
 
 def provenance(study: Study, best: Result, searched: Space) -> dict[str, Any]:
     """Where a tuned setting comes from: how much was tried, under which budget, on what."""
-    metric = best.config["notes"]["metric"]
+    metric, first = best.config["notes"]["metric"], study.rows[0].metrics.get("validation")
     return {
         "trials": len(study.rows),
         "pruned": study.pruned,
         "failed": sum(row.status != "ok" for row in study.rows),
         "budget": {name: value for name, value in best.budget.items() if name != "used"},
-        "seconds": round(sum(_seconds(row) for row in study.rows)),
+        "seconds": round(spent(study.rows)),
         "space": mark(searched),
         "seed": best.seed,
         f"validation_{metric}": round(float(best.metrics["validation"]), 2),
-        "before": round(float(study.rows[0].metrics.get("validation", 0.0)), 2),
+        "before": None if first is None else round(float(first), 2),
         "device": best.environment.get("device", ""),
         "torch": best.environment.get("libraries", {}).get("torch", ""),
         "day": best.time[:10],

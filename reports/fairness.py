@@ -312,7 +312,8 @@ def _numbered(seeds: Sequence[int]) -> str:
 def _tuned(lines: Sequence[Line]) -> Item:
     """How settings were found. Set by hand for all is not told: nobody counted the tries."""
     told = _values(lines, lambda r: _tuning(r.config.get("tuned")))
-    item = _alike("tuning", told, brief="tuning")
+    mend = "give every model the same search (seqbench tune, then seqbench adopt)"
+    item = _alike("tuning", told, brief="tuning", mend=mend)
     studies = dict.fromkeys(text for line in lines for row in line.rows if (text := _provenance(row.result)))
     more = f" ({words.several([*studies], most=2)})" if studies else ""
     if item.state == KEPT and told and told[0][1] == BY_HAND:
@@ -343,6 +344,10 @@ def _provenance(result: Result) -> str:
     return words.cut(words.clean(told), 120) if isinstance(told, str) else ""
 
 
+MATCH = "bring all models to one size with --match parameters=…, which every one of them can reach"
+ALIKE = "run the trials that differ again, on one machine and with one version"
+
+
 def _size(lines: Sequence[Line]) -> Item:
     """Matched sizes where rows say so; else all parameters, equal within a twentieth."""
     matched = [_matched(row.result) for line in lines for row in line.rows]
@@ -356,7 +361,7 @@ def _size(lines: Sequence[Line]) -> Item:
     if _level(counts, SIZE):
         return Item("parameters", KEPT, f"{_range(known)}: within {100 * SIZE:g} %")
     each = "; ".join(f"{name} {words.amount(n)}" for name, n in counts.items())
-    return Item("parameters", BROKEN, _cut(f"{_range(known)}: {each}"), f"parameters ({_range(known)})")
+    return Item("parameters", BROKEN, _cut(f"{_range(known)}: {each}"), f"parameters ({_range(known)})", MATCH)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -399,7 +404,7 @@ def _against_goal(lines: Sequence[Line]) -> Item:
         return Item("size", KEPT, f"{goal}: at most {100 * max(m.off for m in matches.values()):.1f} % off")
     each = [f"{name} {100 * m.off:.0f} % off" + (f" ({m.reason})" if m.reason else "") for name, m in off.items()]
     brief = words.several([f"{name} {100 * m.off:.0f} % off" for name, m in off.items()], most=2)
-    return Item("size", BROKEN, _cut(f"{goal}: {words.several(each)}"), f"size ({brief})")
+    return Item("size", BROKEN, _cut(f"{goal}: {words.several(each)}"), f"size ({brief})", MATCH)
 
 
 def _device(lines: Sequence[Line]) -> Item:
@@ -407,7 +412,7 @@ def _device(lines: Sequence[Line]) -> Item:
         named = [_text(result.environment.get(key)) for key in ("processor", "device")]
         return ", ".join(name for name in named if name) or None
 
-    return _alike("device", _values(lines, told))
+    return _alike("device", _values(lines, told), mend=ALIKE)
 
 
 def _precision(lines: Sequence[Line]) -> Item:
@@ -415,11 +420,12 @@ def _precision(lines: Sequence[Line]) -> Item:
         learning = result.config.get("learning")
         return _text((learning if isinstance(learning, dict) else result.config).get("precision")) or None
 
-    return _alike("precision", _values(lines, told))
+    return _alike("precision", _values(lines, told), mend="run all models with the same --precision")
 
 
 def _threads(lines: Sequence[Line]) -> Item:
-    return _alike("threads", _values(lines, lambda r: _text(r.environment.get("threads")) or None))
+    told = _values(lines, lambda r: _text(r.environment.get("threads")) or None)
+    return _alike("threads", told, mend="run all models with the same --threads")
 
 
 def _torch(lines: Sequence[Line]) -> Item:
@@ -428,7 +434,7 @@ def _torch(lines: Sequence[Line]) -> Item:
         named = libraries.get("torch") if isinstance(libraries, dict) else result.environment.get("torch")
         return _text(named) or None
 
-    return _alike("torch version", _values(lines, told))
+    return _alike("torch version", _values(lines, told), mend=ALIKE)
 
 
 def _code(lines: Sequence[Line]) -> Item:
@@ -443,7 +449,7 @@ def _code(lines: Sequence[Line]) -> Item:
     changed = sorted({words.clean(path)[:60] for (path, _), digests in files.items() if len(digests) > 1})
     if changed:
         said = f"changed between these trials: {words.several(changed)}"
-        return Item("code", BROKEN, _cut(said), f"code ({words.plural(len(changed), 'file')} changed)")
+        return Item("code", BROKEN, _cut(said), f"code ({words.plural(len(changed), 'file')} changed)", ALIKE)
     if untold:
         return Item("code", UNTOLD, _untold(untold, len(lines)))
     return Item("code", KEPT, f"{words.plural(len(files), 'file')}, none changed between these trials")
@@ -451,6 +457,9 @@ def _code(lines: Sequence[Line]) -> Item:
 
 def _files(result: Result) -> bool:
     return any(path.endswith(".py") for path in result.made_of)
+
+
+QUIET = "run those trials again while nothing else runs (--retry all)"
 
 
 def _clock(lines: Sequence[Line]) -> Item:
@@ -464,7 +473,7 @@ def _clock(lines: Sequence[Line]) -> Item:
             untold.append(line.name)
     if busy:
         said = f"others used the machine beside {words.several(busy)}: their seconds are too long"
-        return Item("quiet clock", BROKEN, _cut(said), "seconds of training (the machine was busy)")
+        return Item("quiet clock", BROKEN, _cut(said), "seconds of training (the machine was busy)", QUIET)
     if untold:
         return Item("quiet clock", UNTOLD, _untold(untold, len(lines)))
     return Item("quiet clock", KEPT, "nobody else used the machine while it trained")

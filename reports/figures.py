@@ -272,17 +272,18 @@ def _overlap(a: Box, b: Box) -> float:
 
 @styled
 def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
-    """One task's `tables.curves` against "updates" or "seconds"; a thin line a seed, the models' names below."""
+    """One task's `tables.curves` against "updates", "seconds" or "flops"; a thin line a seed."""
     chosen = styles(points["model"])
     figure, axes = empty(3.6)
     labelled: set[str] = set()
     for (name, _), seed in points.groupby(["name", "seed"], sort=False):
         line = seed.dropna(subset=[against, "value"]).sort_values(against, kind="stable")
+        at = line[against] / (1e9 if against == "flops" else 1)
         style = chosen[str(seed["model"].iloc[0])]
         label = short(str(name)) if name not in labelled else "_"
         labelled.add(str(name))
         axes.plot(
-            line[against], line["value"], color=style.colour, linestyle=style.dash, marker=style.marker,
+            at, line["value"], color=style.colour, linestyle=style.dash, marker=style.marker,
             markersize=4.5 if len(line) < 40 else 0, label=label, alpha=0.9, linewidth=1.7,
         )  # fmt: skip
     axes.set_xlim(left=0)
@@ -290,7 +291,8 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
         axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.set_xlabel(against if against == "updates" else "seconds of training")
+    along = {"seconds": "seconds of training", "flops": "GFLOP of training"}
+    axes.set_xlabel(along.get(against, against))
     axes.set_ylabel(words.headed(metric))
     figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -14,12 +14,14 @@ from bench.statistics import TOO_FEW, Floats, first_reached, profile, ranked
 from reports import figures, tables, words
 from reports.pairs import Pair, pairs, within
 from reports.parts import Cell, Drawing, Section, Table
+from reports.stored import base
 from reports.tables import Line
 
 PAIRS = "Two by two"
 PAIRED = (
     "The first model of a row scored more. Intervals are 95 %, each by itself, over what they say; p is corrected by "
-    "Holm over the tests of a table. The last column says how often the first scores more: a seed of the one against "
+    "Holm over all pairs of a task. The effect size is the difference in standard deviations of a run (Hedges' g). "
+    "The column after it says how often the first scores more: a seed of the one against "
     "a seed of the other (a seed that failed loses), or item by item where each has one seed. "
     '"Not separable" is an answer: what was measured does not tell the two apart.'
 )
@@ -33,8 +35,8 @@ SHARE = 0.9  # of the best score on validation
 FACTORS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0)
 RANKS = "Ranks over tasks"
 RANKED = (
-    "Mean rank over tasks, 1 the best, a model in its best configuration; one without a score on a task ranks last "
-    "there. Two models are apart where their mean ranks differ by more than Nemenyi's critical difference (95 %)."
+    "Mean rank over tasks, 1 the best, a model in its best configuration; only models with a score on every task take "
+    "part. Two models are apart where their mean ranks differ by more than Nemenyi's critical difference (95 %)."
 )
 Found = Mapping[str, Sequence[Line]]
 
@@ -44,12 +46,10 @@ def duels(found: Found) -> Iterator[Section]:
     for task, lines in found.items():
         told = pairs(lines)
         if told:
-            head = ("models", "difference", "95 % interval", "p", "scores more", "verdict")
+            head = ("models", "difference", "95 % interval", "p", "effect size", "scores more", "verdict")
             rows = tuple(_pair(pair) for pair in told)
             caption = f"{words.task(task)}: {words.headed(lines[0].metric)}, models two by two"
-            yield Section(
-                words.task(task), tables=(Table(caption, head, rows, numbers=(False, True, True, True, True, False)),)
-            )
+            yield Section(words.task(task), tables=(Table(caption, head, rows, numbers=(False, *[True] * 5, False)),))
 
 
 def _pair(pair: Pair) -> tuple[Cell, ...]:
@@ -60,9 +60,14 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
         Cell(words.number(pair.gap, metric)),
         Cell(within(span, metric), note=f"over {span.over}") if span else Cell("–"),
         Cell(p),
-        Cell("–" if pair.effect is None else f"{100 * pair.effect:.0f} %"),
+        Cell(f"{pair.size.value:.1f}", note=f"{pair.size.low:.1f} to {pair.size.high:.1f}") if pair.size else Cell("–"),
+        Cell("–" if pair.effect is None else f"{100 * pair.effect:.0f} %", note=_chances(pair)),
         Cell(pair.verdict, strong=pair.verdict == "leads"),
     )
+
+
+def _chances(pair: Pair) -> str:
+    return f"{100 * pair.beats.low:.0f} to {100 * pair.beats.high:.0f} %" if pair.beats else ""
 
 
 def targets(found: Found) -> Iterator[Section]:
@@ -148,11 +153,15 @@ def drawn(models: Sequence[str], shares: Floats) -> Figure:
 
 def ranks(found: Found) -> Iterator[Section]:
     """Mean ranks; below eight tasks the sentence that they are too few."""
-    scores = [{line.model: line.value for line in reversed(_models(lines))} for lines in found.values()]
-    models = list(dict.fromkeys(model for own in scores for model in own))
+    tasks: dict[str, dict[str, float]] = {}
+    for task, lines in found.items():  # of a task that fell into parts the first counts: the others are much like it
+        tasks.setdefault(base(task), {line.model: line.value for line in reversed(_models(lines))})
+    scores = [*tasks.values()]
+    tried = dict.fromkeys(model for own in scores for model in own)
+    models = [model for model in tried if all(model in own for own in scores)]
     if len(scores) < 2 or len(models) < 2:
         return
-    told = ranked(np.array([[own.get(m, math.nan) for m in models] for own in scores]))
+    told = ranked(np.array([[own[model] for model in models] for own in scores]))
     if isinstance(told, str):
         few = words.plural(len(scores), "task")
         yield Section("", said=(f"{words.capital(TOO_FEW)}: {few} were run, and ranks are compared from eight on.",))

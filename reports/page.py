@@ -153,8 +153,9 @@ GLANCE = (
 )
 COMPARED = "What each score cost. Times and speeds hold for the machine named below and for no other."
 LEARNING = (
-    "Scores on the validation split while training: against updates, and against seconds on the training clock "
-    "(evaluation is off the clock). A thin line is one seed. The echo-state network solves for its output layer "
+    "Scores on the validation split while training: against updates, against seconds on the training clock "
+    "(evaluation is off the clock), and against operations by each model's own formula (GFLOP: a thousand million). "
+    "A thin line is one seed. The echo-state network solves for its output layer "
     "instead of descending a gradient: its points are solutions after so many batches, in a single pass."
 )
 COST = "Up is better, left is cheaper. The dashed line is the best floor."
@@ -356,7 +357,7 @@ def _learning(task: str, lines: Sequence[Line], most: Limits) -> Section | None:
             f"{words.task(task)}: {words.headed(metric)} on validation against {against}, last points: {_last(lines)}",
             f"{words.task(task)}: {words.metric(metric)} on validation against {said}",
         )
-        for against, said in (("updates", "updates"), ("seconds", "training time"))
+        for against, said in (("updates", "updates"), ("seconds", "training time"), ("flops", "operations of training"))
         if against in points and not points[[against, "value"]].dropna().empty
     )
     seeds = max(len(line.rows) for line in lines)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from bench import statistics
-from bench.statistics import Floats, Interval
+from bench.statistics import Effect, Floats, Interval
 from reports import settling, words
 from reports.tables import Line, difference
 
@@ -31,6 +31,8 @@ class Pair:
     p: float | None  # corrected by Holm over all pairs tested together
     tests: int  # how many those are
     effect: float | None  # how often the better one scores more: seed against seed, or item by item; ties count half
+    beats: Effect | None = None  # the same over seeds, with its interval
+    size: Effect | None = None  # the gap in standard deviations of a run (Hedges' g)
 
     @property
     def verdict(self) -> str:
@@ -51,10 +53,23 @@ def pairs(lines: Sequence[Line], every: bool | None = None) -> list[Pair]:
     chosen = list(combinations(models, 2)) if every else [(models[0], worse) for worse in models[1:]]
     spans = [difference(*two) for two in chosen]
     ps = [_chance(*two, span) for two, span in zip(chosen, spans, strict=True)]
-    tests = sum(p is not None for p in ps)
+    # the best was chosen from the same scores: whoever is compared with it alone is corrected as if all pairs were
+    untold = [1.0] * (len(models) * (len(models) - 1) // 2 - len(chosen))
+    tests = sum(p is not None for p in ps) + len(untold)
+    corrected = holm([*ps, *untold])[: len(chosen)]
     return [
-        Pair(one, other, one.value - other.value, span, p, tests, _effect(one, other) if span else None)
-        for (one, other), span, p in zip(chosen, spans, holm(ps), strict=True)
+        Pair(
+            one,
+            other,
+            one.value - other.value,
+            span,
+            p,
+            tests,
+            _effect(one, other) if span else None,
+            _beats(one, other),
+            statistics.standardised(one.values, other.values),
+        )
+        for (one, other), span, p in zip(chosen, spans, corrected, strict=True)
     ]
 
 
@@ -93,17 +108,25 @@ def _welch(a: Floats, b: Floats) -> float:
 
 def _effect(better: Line, worse: Line) -> float | None:
     """Probability of superiority (Vargha and Delaney, 2000), over pairs of seeds, or over items that both answered."""
-    if len(better.rows) > 1 or len(worse.rows) > 1:
-        chance = statistics.superiority(better.values, worse.values, (better.failed, worse.failed))
-        return None if chance is None else chance.value
+    beats = _beats(better, worse)
+    if beats is not None:
+        return beats.value
     found = [[a.scores.get(better.metric) for a in line.rows[0].answers] for line in (better, worse)]
     gaps = np.array([x - y for x, y in zip(*found, strict=True) if x is not None and y is not None])
     return float(((gaps > 0) + 0.5 * (gaps == 0)).mean()) if gaps.size else None
 
 
+def _beats(better: Line, worse: Line) -> Effect | None:
+    """Of two lines with several seeds, how often a seed of the one beats a seed of the other; a failed one loses."""
+    if max(len(better.rows), len(worse.rows)) < 2:
+        return None
+    return statistics.superiority(better.values, worse.values, (better.failed, worse.failed))
+
+
 def unsettled(lines: Sequence[Line], most: int = 3) -> str:
     """Which models the best one is not separable from, and what would settle it; a sentence each for the next few."""
-    found = [pair for pair in pairs(lines, every=False) if pair.verdict == APART]
+    told = pairs(lines)
+    found = [pair for pair in told if pair.better is told[0].better and pair.verdict == APART]
     return " ".join(
         f"{words.capital(words.the(p.better.name))} and {words.the(p.worse.name)} are not separable ({gap(p)}): "
         f"{p.settled_by()}."

@@ -108,7 +108,7 @@ def _seeds(needed: int, run: int) -> str:
     seeds = max(needed, run + 1)
     if seeds > MOST:
         return f"more than {MOST} seeds each would be needed to show a difference of this size"
-    return f"about {seeds} seeds each would show a difference of this size"
+    return f"about {seeds} seeds each would show a difference of this size, were this pair the only one"
 
 
 def _with_one_seed(first: Floats | None, second: Floats | None, gap: float) -> str:

@@ -27,7 +27,7 @@ TUNED = ("tune",)
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
-WHEN = ("updates", "seconds")  # where training stood at a point of its curve
+WHEN = ("updates", "flops", "seconds")  # where training stood at a point of its curve
 MEASURED = {  # what a point of a curve holds; of speed, the first that is there tells where it stands
     "throughput": ("batch", "generate_tokens_per_second"),
     "parallelism": (

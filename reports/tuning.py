@@ -10,24 +10,42 @@ from typing import Any
 from reports import long, words
 from reports.long_figures import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table, first
-from reports.stored import Row, Stored, finished, number
+from reports.stored import Row, Stored, allowed, finished, number
 
 TITLE = "Tuning"
 EXPLAINED = (
-    "Equally many trials for every model, judged on validation alone: the test was not read. Trial 0 has the settings "
-    "that the suite had before. A trial that falls behind the median of earlier ones is given up. The figure shows the "
-    "best score of each trial against its learning rate, with dots without a line for those that were given up; "
-    "other settings differ between the trials, too."
+    "How many trials each model had stands in the tables, and the seconds they took; they were judged on validation "
+    "alone, and the test was not read. Trial 0 has the settings that the suite had before. A trial that falls behind "
+    "the median of earlier ones is given up. The figure shows the best score of each trial against its learning rate, "
+    "with dots without a line for those that were given up; other settings differ between the trials, too."
 )
 SETTINGS = 12  # of a winner that are named
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Search:
-    """The trials of one model on one task, the newest of each number."""
+    """The trials of one model on one task under one budget and seed, the newest of each number."""
 
     model: str
     rows: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        """The model, for people."""
+        return words.model(self.model)
+
+    def space(self) -> str:
+        """What was searched: "rate 0.0003 to 0.01, pool last or highest"."""
+        told = self.rows[0].result.config.get("probe")
+        text = told.get("space") if isinstance(told, dict) else ""
+        try:
+            found = json.loads(text) if isinstance(text, str) and text else {}
+        except (ValueError, RecursionError):
+            found = {}
+        said = [
+            f"{words.clean(str(key)).partition('.')[2]} {_range(ends)}" for key, ends in list(found.items())[:SETTINGS]
+        ]
+        return ", ".join(said) or "not told"
 
     @property
     def done(self) -> list[Row]:
@@ -73,15 +91,21 @@ def _number(row: Row) -> int | None:
     return told if isinstance(told, int) else None
 
 
+def _range(ends: Any) -> str:
+    if isinstance(ends, dict):
+        return f"{_value(ends.get('low'))} to {_value(ends.get('high'))}{' (log)' if ends.get('log') else ''}"
+    return words.listed([_value(one) for one in ends[:SETTINGS]], "or") if isinstance(ends, list) else _value(ends)
+
+
 def searches(stored: Stored) -> dict[str, list[Search]]:
     """By task, a search a model."""
-    found: dict[str, dict[str, dict[int | str, Row]]] = {}
+    found: dict[str, dict[tuple[str, str], dict[int | str, Row]]] = {}
     for row in stored.tuning:
-        place = _number(row)
-        models = found.setdefault(row.result.task, {})
-        models.setdefault(row.result.model, {})[row.result.id if place is None else place] = row
+        r, place = row.result, _number(row)
+        one = (r.model, json.dumps([r.seed, allowed(r), r.config.get("batch"), r.suite], sort_keys=True, default=str))
+        found.setdefault(r.task, {}).setdefault(one, {})[r.id if place is None else place] = row
     return {
-        task: [Search(model, tuple(rows.values())) for model, rows in models.items()] for task, models in found.items()
+        task: [Search(model, tuple(rows.values())) for (model, _), rows in own.items()] for task, own in found.items()
     }
 
 
@@ -92,7 +116,10 @@ def sections(stored: Stored, most: Limits) -> Iterator[Section]:
     for task, found in shown:
         metric = _metric(found)
         yield Section(
-            words.task(task), tuple(_rates(task, found, metric)), (_table(task, found, metric, most),), note=note
+            words.task(task),
+            tuple(_rates(task, found, metric)),
+            (_table(task, found, metric, most), _spaces(task, found, most)),
+            note=note,
         )
         note = ""
 
@@ -159,6 +186,13 @@ def _table(task: str, found: Sequence[Search], metric: str, most: Limits) -> Tab
         ))  # fmt: skip
     caption = f"{words.task(task)}: {words.headed(metric)} on validation, before and after"
     return Table(caption, HEAD, tuple(rows), numbers=(False, *[True] * 7, False), note=note)
+
+
+def _spaces(task: str, found: Sequence[Search], most: Limits) -> Table:
+    rows = tuple((Cell(one.name), Cell(one.space())) for one in found[: most.lines])
+    return Table(
+        f"{words.task(task)}: what was searched", ("model", "settings and their ranges"), rows, numbers=(False, False)
+    )
 
 
 def _updates(one: Search) -> str:

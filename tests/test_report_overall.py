@@ -51,7 +51,8 @@ def test_pairs_have_difference_interval_p_and_verdict(run):
     assert row[1][0] == "20.0"
     assert row[2][1] == "over seeds"
     assert row[3][0] == "< 0.001"
-    assert (row[4][0], row[5][0]) == ("100 %", "leads")
+    assert (row[5][0], row[6][0]) == ("100 %", "leads")
+    assert float(row[4][0]) > 10
 
 
 def test_the_time_to_nine_tenths_of_the_best_is_the_median_of_the_seeds_that_got_there(run):
@@ -65,7 +66,7 @@ def test_a_failed_seed_never_gets_there(run):
     trial(run, "rnn", "sentiment", 3, 0.0, [], status="failed")
     [section] = overall.targets(found(run))
     told = {row[0][0]: row[1:] for row in rows(section)}
-    assert "of 4 seeds" in told["vanilla RNN"][0][1] or "of 3 seeds" in told["vanilla RNN"][1][1]
+    assert [note for _, note in told["vanilla RNN"]] == ["2 of 4 seeds", "2 of 3 seeds", "2 of 3 seeds"]
 
 
 def test_the_profile_holds_the_share_of_tasks_within_each_factor(run):
@@ -90,8 +91,8 @@ def test_ranks_are_told_from_eight_tasks_up(run, tmp_path):
     many = tmp_path / "many"
     for number in range(9):
         for place, model in enumerate(("lstm", "rnn", "bahdanau")):
-            if (model, number) != ("bahdanau", 0):
-                trial(many, model, f"task{number}", 0, 80.0 - 10 * place, [])
+            trial(many, model, f"task{number}", 0, 80.0 - 10 * place, [])
+    trial(many, "echo_state", "task0", 0, 99.0, [])  # not on the others: it takes no part
     [section] = overall.ranks(found(many))
     told = [tuple(text for text, _ in row) for row in rows(section)]
     assert [row[:2] for row in told] == [("LSTM", "1.00"), ("vanilla RNN", "2.00"), ("Bahdanau attention", "3.00")]

@@ -12,6 +12,7 @@ from faults import COPYING
 
 import models
 from bench import cli, learning, record, suites, tune, verification
+from bench.checkpoint import Checkpoints
 from bench.probes import asked
 from bench.record import Result
 from bench.trial import Budget, Place, Trial, run
@@ -64,7 +65,13 @@ def outcome(trial, score=None, way=None, status="ok", pruned=0, seconds=1.0):
             "notes": {"metric": "exact"},
         },
         curve=[{"updates": 2 * (place + 1), "validation": value} for place, value in enumerate(way)],
-        made_of={"probe_settings": json.dumps(trial.probe_settings)},
+        made_of={
+            "bench/learning/gradient.py": "1",
+            "probe_settings": json.dumps(trial.probe_settings),
+            "model_settings": json.dumps(trial.model_settings),
+            "learning": json.dumps(trial.learning),
+            "budget": json.dumps(dataclasses.asdict(trial.budget)),
+        },
         time="2026-01-02T03:04:05+00:00",
     )
 
@@ -133,7 +140,7 @@ def test_a_model_without_a_space_has_one_trial(made_up):
 def test_failed_trials_count_and_those_outside_the_space_teach_nothing(made_up):
     odd = OWN | {"model.dropout": 0.9}
     rows = [outcome(candidate(base(), odd, 0, ()), 99.0), outcome(candidate(base(), OWN, 1, ()), status="diverged")]
-    assert proposed(SEARCHED, rows, 2, 0)
+    assert 1e-4 <= proposed(SEARCHED, rows, 2, 0)["learning.rate"] <= 1e-1
     assert (
         len(
             search(
@@ -218,6 +225,41 @@ def test_the_newest_row_of_each_number_makes_a_study_and_the_pruned_cannot_win()
     assert (other.model, len(other.rows)) == ("rnn", 1)
 
 
+def test_searches_under_other_budgets_are_no_one_study_and_adopt_takes_neither():
+    rows = [peak(candidate(base(), OWN, 0, ()))]
+    rows += [peak(candidate(base(budget=Budget(updates=99)), OWN, n, ())) for n in (0, 1)]
+    assert [len(study.rows) for study in studies(rows)] == [1, 2]
+    with pytest.raises(tune.UnlikeError, match="was searched more than once here"):
+        tune.checked(studies(rows), lambda study: study.rows[0].made_of)
+
+
+def test_what_was_searched_stands_with_the_trial():
+    stored = candidate(base(), OWN, 0, (), SEARCHED)
+    assert tune.space_of(outcome(stored, 1.0)) == SEARCHED
+
+
+class Interrupted(Exception):
+    """The power went."""
+
+
+@pytest.mark.parametrize("after", [3, 4, 5])
+def test_an_interrupted_trial_meets_its_bars_where_it_would_have(after, tmp_path):
+    one = base(probe="tune", probe_settings={"bars": [0.0, 0.0, 100.1]})  # evaluated after 2, 4, 6 and 8 updates
+
+    def stopping(pulse):
+        if pulse.updates == after:
+            raise Interrupted
+
+    stopped = Watch(stopping, Checkpoints(tmp_path), every=0.0)
+    run(one, {"model": "lstm"}, tmp_path, CPU, stopped)
+    [row] = run(one, {"model": "lstm"}, tmp_path, CPU, Watch(checkpoints=Checkpoints(tmp_path)))
+    [whole] = run(one, {"model": "lstm"}, tmp_path, CPU)
+    assert (whole.metrics["pruned"], whole.metrics["updates"]) == (1, 6)
+    plain = [[{k: v for k, v in point.items() if k != "seconds"} for point in r.curve] for r in (row, whole)]
+    assert plain[0] == plain[1]
+    assert row.metrics["updates"] == 6
+
+
 def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
     old = {
         "provenance": "by hand",
@@ -226,7 +268,7 @@ def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
     values = {"learning.rate": 0.004, "learning.smoothing": 0.0, "model.dropout": 0.12}
     rows = [outcome(candidate(base(), values | {"learning.rate": 0.001}, 0, ()), 40.0)]
     rows += [outcome(candidate(base(), values, 1, ()), 60.0), outcome(candidate(base(), values, 2, ()), 1.0, pruned=1)]
-    new, said = tune.adopted(old, rows)
+    new, said = tune.adopted(old, studies(rows))
     cell = new[COPYING]["lstm"]
     assert cell["updates"] == 8
     assert cell["model"] == {"width": 5, "dropout": 0.12}
@@ -235,6 +277,8 @@ def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
     assert (told["trials"], told["pruned"], told["validation_exact"], told["before"]) == (3, 1, 60.0, 40.0)
     assert (told["space"], told["day"]) == (tune.mark(space("lstm", "gradient")), "2026-01-02")
     assert new[COPYING]["all"] == {"batch": 7}
+    assert new["provenance"] == 'tuned where "tuned" says how; the rest: by hand'
+    assert tune.adopted(new, studies(rows))[0] == new
     assert old[COPYING]["lstm"]["model"]["dropout"] == 0.3
     assert said == [f"lstm on {COPYING}: trial 1 of 3, rate 0.004, smoothing 0.0, dropout 0.12"]
     assert json.loads(tune.written(new)) == new
@@ -242,7 +286,7 @@ def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
 
 def test_nothing_is_adopted_of_a_search_whose_trials_all_failed():
     rows = [outcome(candidate(base(), OWN, n, ()), status="failed") for n in range(3)]
-    new, said = tune.adopted({"provenance": "x"}, rows)
+    new, said = tune.adopted({"provenance": "x"}, studies(rows))
     assert new == {"provenance": "x"}
     assert said == [f"lstm on {COPYING}: none of 3 trials came to its end; nothing changes"]
 
@@ -262,6 +306,9 @@ def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd
         return int(stop.value.code or 0), *capfd.readouterr()
 
     monkeypatch.setattr(suites, "SETTINGS", tmp_path / "settings")
+    (tmp_path / "settings").mkdir()
+    quick = tmp_path / "settings" / "quick.json"
+    quick.write_text(json.dumps({COPYING: {"lstm": {"model": {"width": 9}}}}))
     words = ["tune", "quick", "--tasks", COPYING, "--models", "lstm", "--threads", "1", "--set", "model.width=8"]
     words += ["--set", "updates=4", "--set", "points=2", "--out", tmp_path / "tuning", "--trials"]
     code, out, err = seqbench(*words, 3)
@@ -276,8 +323,13 @@ def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd
     assert after[:3] == before
     assert len(after) == 5
     assert verification.problems(tmp_path / "tuning") == []
+    code, _, err = seqbench("adopt", tmp_path / "tuning")
+    assert code == 2
+    assert f"lstm on {COPYING} was searched with model_settings" in err
+    assert "adopting would lose that" in err
+    quick.write_text(json.dumps({COPYING: {"lstm": {"model": {"width": 8}}}}))
     code, out, _ = seqbench("adopt", tmp_path / "tuning", "--explain")
-    assert (code, (tmp_path / "settings" / "quick.json").exists()) == (0, False)
+    assert (code, "tuned" in quick.read_text()) == (0, False)
     assert "stays as it is" in out
     assert seqbench("adopt", tmp_path / "tuning")[0] == 0
     cell = suites.cell("quick", "lstm", COPYING, 0)

@@ -17,7 +17,7 @@ from bench.probes._learned import Numbers, Stages, on_test, row, taught
 from bench.record import Result
 from bench.trial import Trial
 from bench.watch import Watch
-from tasks import Items, Range, Scores, Settings, Shown, Split, Task
+from tasks import BadInput, Items, Range, Scores, Settings, Shown, Split, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Fewer(Task):
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """One model and seed at every size; each holds the examples of the smaller ones."""
+    if trial.budget.updates is None:
+        raise BadInput("probe data_curve: the budget has to count updates")
     task, how, stages = asked.task(trial), asked.probe(trial), Stages(watch)
     total = len(task.items("train"))
     order = np.random.default_rng(trial.drawn_by("order")).permutation(total)

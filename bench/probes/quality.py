@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 
-from bench import identity, machine, record
+from bench import identity, machine, meters, record
 from bench.probes import asked
 from bench.sizes import state_bytes, typical
 from bench.train import Answers, Training, answers, train
@@ -36,7 +36,9 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     rule, settings = asked.rule(trial, kind)
     precision = asked.computed(trial, rule, device)
     order, make = trial.drawn_by("order"), asked.learner(trial, device)
+    company = meters.Company()
     model, training = train(make, task, trial.budget, trial.batch, order, device, trial.points, watch)
+    others = company.processors()
     task = asked.tested(trial)
     said = answers(model, task, "test", device, trial.beam, watch=watch)
     scores = task.score(said.tokens, "test")
@@ -53,6 +55,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         status="ok",
         metrics=scores.totals
         | _costs(model, training, said)
+        | {"company": others, "had_company": int(meters.Company.matters(others))}  # while it trained
         | state_bytes(model, typical(task).to(device))
         | _validation(scores.main, training),
         main=scores.main,

@@ -39,14 +39,14 @@ class Config(Settings):
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """Times one model on the batches of one task."""
-    how, of, task = asked.probe(trial), subject(trial, device), asked.tested(trial)
-    batches = [b.to(device) for b in itertools.islice(endless(task, trial.batch, trial.seed), how.batches)]
+    how, of, task = asked.probe(trial), subject(trial, device), asked.task(trial)
+    batches = [b.to(device) for b in itertools.islice(endless(task, trial.batch, trial.drawn_by("order")), how.batches)]
     notes: dict[str, str] = {}
     costs = _costs(of, batches, notes)
     watch.alive()
     learning, learnt = _learning(of, batches, how)
     watch.alive()
-    writing, curve, timed = _writing(of, task, how, watch)
+    writing, curve, timed = _writing(of, asked.tested(trial), how, watch)
     metrics = costs | learnt | writing | company([*learning.timings.values(), *timed])
     metrics |= {"compile_seconds": learning.first["train"] - learning.timings["train"].seconds if trial.compile else 0}
     return [row(of, made_of, "train_target_tokens_per_second", metrics, curve, notes)]
