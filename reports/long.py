@@ -308,10 +308,14 @@ def drawing(curves: Sequence[Curve], frame: Frame, name: str, title: str, captio
     known = {p.x for one in drawn for p in one.points} | {x for one in drawn for x, _ in one.seeds}
     if len(known) < 2:
         return None
-    ends = [f"{one.name} {write(one.points[-1].y)} at {words.count(one.points[-1].x)}" for one in drawn if one.points]
+    ends = [f"{one.name} {write(p.y)} at {_place(p.x)}" for one in drawn if one.points for p in one.points[-1:]]
     alt = f"{title}: {caption}, {frame.label} against {frame.along}, last points: {'; '.join(ends)}"
     draw = long_figures.flow if any(one.early for one in drawn) else long_figures.lines
     return Drawing(draw(drawn, frame), name, alt, words.capital(caption))
+
+
+def _place(x: float) -> str:
+    return words.count(x) if x >= 1 or x <= 0 else f"{x:.2g}"
 
 
 def numbered(columns: Sequence[str], texts: int = 1) -> tuple[bool, ...]:

@@ -35,7 +35,7 @@ class Search:
         return words.model(self.model)
 
     def space(self) -> str:
-        """What was searched: "rate 0.0003 to 0.01, pool last or highest"."""
+        """What was searched: "rate 0.0003 to 0.01, pool last or highest"; nothing where rows do not tell."""
         told = self.rows[0].result.config.get("probe")
         text = told.get("space") if isinstance(told, dict) else ""
         try:
@@ -45,7 +45,7 @@ class Search:
         said = [
             f"{words.clean(str(key)).partition('.')[2]} {_range(ends)}" for key, ends in list(found.items())[:SETTINGS]
         ]
-        return ", ".join(said) or "not told"
+        return ", ".join(said)
 
     @property
     def done(self) -> list[Row]:
@@ -118,7 +118,7 @@ def sections(stored: Stored, most: Limits) -> Iterator[Section]:
         yield Section(
             words.task(task),
             tuple(_rates(task, found, metric)),
-            (_table(task, found, metric, most), _spaces(task, found, most)),
+            (_table(task, found, metric, most), *_spaces(task, found, most)),
             note=note,
         )
         note = ""
@@ -188,8 +188,14 @@ def _table(task: str, found: Sequence[Search], metric: str, most: Limits) -> Tab
     return Table(caption, HEAD, tuple(rows), numbers=(False, *[True] * 7, False), note=note)
 
 
-def _spaces(task: str, found: Sequence[Search], most: Limits) -> Table:
-    rows = tuple((Cell(one.name), Cell(one.space())) for one in found[: most.lines])
+def _spaces(task: str, found: Sequence[Search], most: Limits) -> Iterator[Table]:
+    """What was searched, where rows tell."""
+    rows = tuple((Cell(one.name), Cell(said)) for one in found[: most.lines] if (said := one.space()))
+    if rows:
+        yield _ranges(task, rows)
+
+
+def _ranges(task: str, rows: tuple[tuple[Cell, ...], ...]) -> Table:
     return Table(
         f"{words.task(task)}: what was searched", ("model", "settings and their ranges"), rows, numbers=(False, False)
     )

@@ -10,9 +10,9 @@ from reports import html, stored, tuning
 from reports.parts import USUAL
 
 
-def row(run, number, score, model="lstm", task="translation", rate=1e-3, pruned=0, status="ok", **more):
+def row(run, number, score, model="lstm", task="translation", rate=1e-3, pruned=0, status="ok", space="", **more):
     config = {"model": {"dropout": 0.1, "hidden": 7} | more, "learning": {"rule": "gradient", "rate": rate}}
-    config |= {"probe": {"number": number}, "notes": {"metric": "bleu"}, "task": {"pair": "en-es"}}
+    config |= {"probe": {"number": number, "space": space}, "notes": {"metric": "bleu"}, "task": {"pair": "en-es"}}
     metrics = {"validation": score, "pruned": pruned, "seconds": 10.0} if status == "ok" else {}
     record.append(
         run,
@@ -61,6 +61,17 @@ def test_the_figure_holds_whole_trials_by_their_rate_and_the_given_up_as_dots(ru
     assert drawn["vanilla RNN"] == [(1e-3, 41.0), (2e-3, 40.0)]
     assert [(9e-3, 30.0)] in drawn.values()
     assert next(text.get_text() for text in axes.get_xticklabels()) == "0.001"
+
+
+def test_what_was_searched_stands_in_a_table_where_rows_tell_it(run, tmp_path):
+    section, _ = table(run)
+    assert len(section.tables) == 1
+    assert "at 0.003" in section.drawings[0].alt
+    told = {"learning.rate": {"low": 0.0003, "high": 0.01, "log": True}, "model.pool": ["last", "highest"]}
+    row(tmp_path / "other", 0, 20.0, space=json.dumps(told))
+    section, _ = table(tmp_path / "other")
+    [[model, ranges]] = section.tables[1].rows
+    assert (model.text, ranges.text) == ("LSTM", "rate 0.0003 to 0.01 (log), pool last or highest")
 
 
 def test_a_search_alone_makes_a_page_and_its_failed_trials_are_no_failures_of_the_model(run, tmp_path):
