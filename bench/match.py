@@ -43,7 +43,9 @@ def matched(trial: Trial, goal: Goal) -> Trial:
     off = best.reached / goal.amount - 1
     told = {"measure": goal.measure, "goal": goal.amount, "reached": best.reached, "off": off, "sizes": best.sizes}
     told["reason"] = "" if abs(off) <= goal.tolerance else search.reason(best, task.spec)
-    return dataclasses.replace(trial, model_settings=trial.model_settings | best.sizes, matched=told)
+    plain, own = dataclasses.asdict(best.config), dataclasses.asdict(base)
+    changed = {name: value for name, value in plain.items() if value != own[name]}
+    return dataclasses.replace(trial, model_settings=trial.model_settings | best.sizes | changed, matched=told)
 
 
 def scalable(kind: type[Model], base: Any, name: str) -> tuple[str, ...]:
@@ -124,6 +126,7 @@ class Try:
 
     sizes: dict[str, int]
     reached: float
+    config: Any  # with these sizes, and what had to change with them
 
 
 class Search:
@@ -173,7 +176,7 @@ class Search:
                 return None
         key = tuple(getattr(config, name) for name in self.names)
         if key not in self.tried:
-            self.tried[key] = Try(dict(zip(self.names, key, strict=True)), self.count(config))
+            self.tried[key] = Try(dict(zip(self.names, key, strict=True)), self.count(config), config)
         return self.tried[key] if math.isfinite(self.tried[key].reached) else None
 
     def _off(self, one: Try) -> float:
@@ -209,7 +212,7 @@ class Search:
         if size < 1:
             return ""
         try:
-            dataclasses.replace(self.base, **best.sizes | {name: size})
+            self.base.sized(**best.sizes | {name: size})
         except ValueError as error:
             return " ".join(str(error).split())
         return ""
@@ -220,7 +223,7 @@ def accepted(config: Any, name: str, size: int) -> Any | None:
     for away in (0, *(sign * step for step in range(1, NEAR + 1) for sign in (1, -1))):
         if size + away >= 1:
             try:
-                return dataclasses.replace(config, **{name: size + away})
+                return config.sized(**{name: size + away})
             except ValueError:
                 continue
     return None

@@ -66,6 +66,10 @@ class Model(nn.Module, ABC):
     class Config(Settings):
         """Settings of the model; each model states its own, with their ranges."""
 
+        def sized(self, **sizes: int) -> Any:
+            """These settings with other sizes, and whatever has to change with them. Raises ValueError."""
+            return dataclasses.replace(self, **sizes)
+
     def __init__(self, spec: Spec, config: Any = None) -> None:
         super().__init__()
         self.spec = spec

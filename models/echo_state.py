@@ -63,6 +63,13 @@ class EchoState(Model):
                         f"weights a unit; expected {LINKS} or more"
                     )
 
+        def sized(self, **sizes: int) -> Any:
+            """A reservoir too small for its connectivity gets more of it, so that each unit keeps its links."""
+            fewest = min(sizes.get(name, getattr(self, name)) for name in ("units", "writer"))
+            enough = LINKS / max(1, fewest) * (1 + 1e-12)  # times the units it must not be rounded below LINKS
+            changed: dict[str, Any] = {**sizes, "connectivity": min(1.0, max(self.connectivity, enough))}
+            return dataclasses.replace(self, **changed)
+
     def __init__(self, spec: Spec, config: Config | None = None) -> None:
         super().__init__(spec, config)
         c = self.config
