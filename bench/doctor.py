@@ -22,6 +22,8 @@ NEEDED = {  # what is imported -> the package it comes in
     "rich": "rich",
     "jinja2": "jinja2",
     "jaxtyping": "jaxtyping",
+    "optuna": "optuna",
+    "statsmodels": "statsmodels",
 }
 INSTALL = "pip install -e . -c constraints.txt"
 
