@@ -212,10 +212,15 @@ class Search:
         if size < 1:
             return ""
         try:
-            self.base.sized(**best.sizes | {name: size})
+            sized(self.base, best.sizes | {name: size})
         except ValueError as error:
             return " ".join(str(error).split())
         return ""
+
+
+def sized(config: Any, sizes: dict[str, int]) -> Any:
+    """The configuration with other sizes; a stranger's may be any dataclass. Raises ValueError."""
+    return config.sized(**sizes) if hasattr(config, "sized") else dataclasses.replace(config, **sizes)
 
 
 def accepted(config: Any, name: str, size: int) -> Any | None:
@@ -223,7 +228,7 @@ def accepted(config: Any, name: str, size: int) -> Any | None:
     for away in (0, *(sign * step for step in range(1, NEAR + 1) for sign in (1, -1))):
         if size + away >= 1:
             try:
-                return config.sized(**{name: size + away})
+                return sized(config, {name: size + away})
             except ValueError:
                 continue
     return None
