@@ -43,24 +43,23 @@ def planned(
 ) -> int:
     """The number of updates that a budget comes to, and no more passes than the rule can use. Raises BadInput."""
     axis, amount = budget.asked()
+    model, rule = make(1)
     if axis == "updates":
         updates = int(amount)
     elif axis == "seconds":
         updates = affordable(make, task, amount, batch, seed, device)
     else:
-        updates = counted(_cost(axis, make), amount, task, batch, seed)
-    passes = make(1)[1].passes
+        updates = counted(_cost(axis, model, rule), amount, task, batch, seed)
     per_pass = math.ceil(len(task.items("train")) / batch)
-    return max(1, updates if passes is None or task.fresh else min(updates, passes * per_pass))
+    return max(1, updates if rule.passes is None or task.fresh else min(updates, rule.passes * per_pass))
 
 
-def _cost(axis: str, make: Callable[[int], Learner]) -> Callable[[Batch], float]:
+def _cost(axis: str, model: Model, rule: Rule) -> Callable[[Batch], float]:
     """What one batch uses of that axis. Raises BadInput where the model states no operations."""
     if axis == "examples":
         return lambda batch: len(batch.item)
     if axis == "tokens":
         return lambda batch: int(batch.source_length.sum() + batch.target_length.sum())
-    model, rule = make(1)
     meter = Meter(model, rule)
     if not meter.known:
         raise BadInput(f"a budget in flops: {type(model).__name__} states no flops(); give updates or tokens instead")

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.statistics import Interval
 from reports import ReportError, fairness, summary, tables, words
-from reports.fairness import Item
+from reports.checks import Item, checklist
 from reports.pairs import LEADS, Pair, pairs, within
 from reports.stored import Row, Stored, base, differing, gather, variant
 from reports.tables import Line
@@ -97,7 +97,7 @@ def _comparisons(named: str, stored: Stored, asked: str) -> Iterator[Comparison]
         for title, own in [(p.task, [p]) for p in parts] if alike else [(task, parts)]:
             lines = [line for part in own for line in part.lines]
             failed = fairness.unnumbered(stored, [part.task for part in own])
-            yield Comparison(words.task(title) + more, own, fairness.checklist(lines, failed))
+            yield Comparison(words.task(title) + more, own, checklist(lines, failed))
 
 
 def _asked(task: str, asked: str) -> bool:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bench.statistics import TOO_FEW, Floats, first_reached, profile, ranked
 from reports import figures, tables, words
-from reports.pairs import Pair, pairs, within
+from reports.pairs import Pair, within
 from reports.parts import Cell, Drawing, Section, Table
 from reports.stored import base
 from reports.tables import Line
@@ -41,14 +41,13 @@ RANKED = (
 Found = Mapping[str, Sequence[Line]]
 
 
-def duels(found: Found) -> Iterator[Section]:
+def duels(found: Mapping[str, Sequence[Pair]]) -> Iterator[Section]:
     """A table of pairs a task."""
-    for task, lines in found.items():
-        told = pairs(lines)
+    for task, told in found.items():
         if told:
             head = ("models", "difference", "95 % interval", "p", "effect size", "scores more", "verdict")
             rows = tuple(_pair(pair) for pair in told)
-            caption = f"{words.task(task)}: {words.headed(lines[0].metric)}, models two by two"
+            caption = f"{words.task(task)}: {words.headed(told[0].better.metric)}, models two by two"
             yield Section(words.task(task), tables=(Table(caption, head, rows, numbers=(False, *[True] * 5, False)),))
 
 

@@ -96,10 +96,11 @@ def _parts(
     far: list[Section], lists: fairness.Lists,
 ) -> list[tuple[str, str, str, list[Section | None]]]:  # fmt: skip
     """Anchor, title, explanation and sections of each part."""
+    duels = {task: pairs.pairs(lines) for task, lines in scored.items()}
     return [
-        ("compared", "Side by side", COMPARED, [_compared(t, lines, keyed, lists) for t, lines in scored.items()]),
+        ("compared", "Side by side", COMPARED, [_compared(t, x, keyed, lists, duels[t]) for t, x in scored.items()]),
         (fairness.ANCHOR, fairness.TITLE, fairness.EXPLAINED, fairness.sections(lists)),
-        ("pairs", overall.PAIRS, overall.PAIRED, [*overall.duels(models)]),
+        ("pairs", overall.PAIRS, overall.PAIRED, [*overall.duels(duels)]),
         ("targets", overall.TARGETS, overall.TIMED, [*overall.targets(models)]),
         ("ranks", overall.RANKS, overall.RANKED, [*overall.ranks(models)]),
         ("learning", "Learning curves", LEARNING, [_learning(t, lines, most) for t, lines in models.items()]),
@@ -279,9 +280,11 @@ def _ranking(task: str, lines: Sequence[Line]) -> Drawing:
     )
 
 
-def _compared(task: str, lines: Sequence[Line], keyed: _Keys, lists: fairness.Lists) -> Section:
+def _compared(
+    task: str, lines: Sequence[Line], keyed: _Keys, lists: fairness.Lists, duels: Sequence[pairs.Pair]
+) -> Section:
     table = fairness.noted(_sides(task, lines, keyed), task, lists.get(task))
-    return Section(words.task(task), tables=(table,), note=pairs.unsettled(lines))
+    return Section(words.task(task), tables=(table,), note=pairs.unsettled(duels))
 
 
 def _told(lines: Sequence[Line]) -> str:

@@ -123,9 +123,8 @@ def _beats(better: Line, worse: Line) -> Effect | None:
     return statistics.superiority(better.values, worse.values, (better.failed, worse.failed))
 
 
-def unsettled(lines: Sequence[Line], most: int = 3) -> str:
+def unsettled(told: Sequence[Pair], most: int = 3) -> str:
     """Which models the best one is not separable from, and what would settle it; a sentence each for the next few."""
-    told = pairs(lines)
     found = [pair for pair in told if pair.better is told[0].better and pair.verdict == APART]
     return " ".join(
         f"{words.capital(words.the(p.better.name))} and {words.the(p.worse.name)} are not separable ({gap(p)}): "

@@ -205,6 +205,11 @@ def _room(result: Result) -> tuple[str, ...]:
     return ("speed",) if result.probe in SPEED else TUNED if result.probe in TUNED else ()
 
 
+def group(row: Row, name: str) -> dict[str, Any]:
+    """A group of settings that a row names, such as its model's; {} where there is none."""
+    return _dict(row.result.config.get(name))
+
+
 class _Latest:
     """Rows as they come: a later one stands for an earlier one of the same trial, a success for what failed before."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from reports import long, words
 from reports.long_figures import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table, first
-from reports.stored import Row, Stored, allowed, finished, number
+from reports.stored import Row, Stored, allowed, finished, group, number
 
 TITLE = "Tuning"
 EXPLAINED = (
@@ -69,16 +69,11 @@ class Search:
 
     def varied(self) -> list[tuple[str, str]]:
         """The settings that were searched: those in which trials differ."""
-        names = dict.fromkeys((part, name) for row in self.done for part in PARTS for name in _part(row, part))
-        return [key for key in names if len({json.dumps(_part(row, key[0]).get(key[1])) for row in self.done}) > 1]
+        names = dict.fromkeys((part, name) for row in self.done for part in PARTS for name in group(row, part))
+        return [key for key in names if len({json.dumps(group(row, key[0]).get(key[1])) for row in self.done}) > 1]
 
 
 PARTS = ("learning", "model")
-
-
-def _part(row: Row, part: str) -> dict[str, Any]:
-    found = row.result.config.get(part)
-    return found if isinstance(found, dict) else {}
 
 
 def _score(row: Row) -> float:
@@ -130,7 +125,7 @@ def verdicts(stored: Stored, most: Limits) -> Iterator[tuple[str, str]]:
         write = long.united(_metric(found))
         better, same, none = list[str](), list[str](), list[str]()
         for one in found[: most.lines]:
-            own, best, name = one.own, one.best, words.the(words.model(one.model))
+            own, best, name = one.own, one.best, words.the(one.name)
             if best is None:
                 none.append(name)
             elif own is None or best is own:
@@ -154,7 +149,7 @@ def _rates(task: str, found: Sequence[Search], metric: str) -> Iterator[Drawing]
     for one in found[: long.DRAWN]:
         whole = sorted((rate, _score(row)) for row in one.whole if (rate := _rate(row)))
         given_up = [(rate, _score(row)) for row in one.done if row not in one.whole and (rate := _rate(row))]
-        curves.append(Curve(words.model(one.model), one.model, [Place(x, y, y, y) for x, y in whole], given_up))
+        curves.append(Curve(one.name, one.model, [Place(x, y, y, y) for x, y in whole], given_up))
     drawn = long.drawing(
         curves, Frame("learning rate", f"{words.headed(metric)} on validation"), f"rates-{words.slug(task)}",
         words.task(task), "best score on validation of each trial against its learning rate", long.score(metric),
@@ -163,7 +158,7 @@ def _rates(task: str, found: Sequence[Search], metric: str) -> Iterator[Drawing]
 
 
 def _rate(row: Row) -> float | None:
-    rate = number(_part(row, "learning").get("rate"))
+    rate = number(group(row, "learning").get("rate"))
     return rate if rate and 0 < rate <= 10 else None
 
 
@@ -180,7 +175,7 @@ def _table(task: str, found: Sequence[Search], metric: str, most: Limits) -> Tab
         seconds = sum(number(row.result.metrics.get("seconds")) or 0.0 for row in one.done)
         before, after = ("–" if row is None else write(_score(row)) for row in (own, best))
         rows.append((
-            Cell(words.model(one.model)), Cell(words.count(len(one.rows))), Cell(words.count(given_up)),
+            Cell(one.name), Cell(words.count(len(one.rows))), Cell(words.count(given_up)),
             Cell(words.count(len(one.rows) - len(one.done))), Cell(_updates(one)), Cell(words.seconds(seconds)),
             Cell(before), Cell(after, strong=True), Cell(_settings(one)),
         ))  # fmt: skip
@@ -212,7 +207,7 @@ def _settings(one: Search) -> str:
         return "no trial came to its end"
     if one.best is one.own:
         return "the suite's own"
-    said = [f"{words.clean(name)} {_value(_part(one.best, part).get(name))}" for part, name in one.varied()]
+    said = [f"{words.clean(name)} {_value(group(one.best, part).get(name))}" for part, name in one.varied()]
     return ", ".join(said[:SETTINGS]) or "the suite's own"
 
 

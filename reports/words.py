@@ -176,9 +176,14 @@ def headed(name: str) -> str:
 
 
 def number(value: float | None, name: str = "") -> str:
-    """A score with the digits that mean something: one behind the point from 0 to 100, two for CIDEr-D and losses."""
+    """A score with the digits that mean something: one behind the point from 0 to 100, two for CIDEr-D and losses.
+
+    Bytes are told as memory.
+    """
     if value is None:
         return "–"
+    if name.endswith("_bytes"):
+        return memory(value)
     digits = 2 if name.removesuffix(HELD_OUT) in {"cider", "loss", "validation_loss"} else 1
     return f"{value:.{digits}f}".replace("-", "−")
 

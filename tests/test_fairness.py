@@ -15,7 +15,7 @@ from scipy import stats
 from bench import cli
 from bench.record import Result, append, store
 from bench.statistics import deviations, gap, power
-from reports import ReportError, compare, fairness, pairs, settling, tables, words
+from reports import ReportError, checks, compare, pairs, settling, tables, words
 from reports.html import write
 from reports.stored import gather
 from tests.test_report import HOSTILE, inert, text
@@ -69,7 +69,7 @@ def fill(run: Path, seeds: int = 3, models: dict[str, float] = MODELS) -> Path:
     return run
 
 
-def items(*runs: Path) -> dict[str, fairness.Item]:
+def items(*runs: Path) -> dict[str, checks.Item]:
     """The checklist of the one comparison that these runs hold, by name."""
     (one,) = compare.compare(runs).comparisons
     return {item.name: item for item in one.items}

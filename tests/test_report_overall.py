@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.record import Result, append
-from reports import overall, tables
+from reports import overall, pairs, tables
 from reports.html import write
 from reports.stored import gather
 
@@ -28,6 +28,10 @@ def found(run):
     return {task: tables.lines(stored, task) for task in stored.tasks}
 
 
+def duels(run):
+    return {task: pairs.pairs(lines) for task, lines in found(run).items()}
+
+
 @pytest.fixture
 def run(tmp_path):
     folder = tmp_path / "run"
@@ -45,7 +49,7 @@ def rows(section):
 
 
 def test_pairs_have_difference_interval_p_and_verdict(run):
-    first, *_ = overall.duels(found(run))
+    first, *_ = overall.duels(duels(run))
     [row] = rows(first)
     assert row[0][0] == "LSTM over vanilla RNN"
     assert row[1][0] == "20.0"
@@ -104,7 +108,7 @@ def test_ranks_are_told_from_eight_tasks_up(run, tmp_path):
 def test_one_model_has_nobody_to_be_compared_with(tmp_path):
     trial(tmp_path / "run", "lstm", "sentiment", 0, 80.0, [])
     lines = found(tmp_path / "run")
-    assert [*overall.duels(lines)] == [*overall.targets(lines)] == [*overall.ranks(lines)] == []
+    assert [*overall.duels(duels(tmp_path / "run"))] == [*overall.targets(lines)] == [*overall.ranks(lines)] == []
 
 
 def test_all_of_it_stands_on_the_page(run, tmp_path):

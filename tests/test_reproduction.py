@@ -20,19 +20,16 @@ from bench.record import Result, append
 from bench.statistics import over_seeds
 from reports import parts, reproduction
 from reports.html import write
+from reports.literature import PUBLISHED, Ours, Published, Taken
 from reports.parts import Cell
 from reports.reproduction import (
     ABOVE,
     ABSENT,
     BELOW,
     INCOMPARABLE,
-    PUBLISHED,
     REPRODUCED,
     UNDECIDED,
-    Ours,
-    Published,
     Reproduction,
-    Taken,
     judged,
     lacks,
     reproduced,

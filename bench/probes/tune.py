@@ -35,17 +35,17 @@ class Behind(Exception):
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """The best on validation and the way there; `pruned` is 1 where the training was given up."""
     how: Config = asked.probe(trial)
-    seen = Seen(watch, how, trial.points, asked.task(trial).main)
+    main = asked.task(trial).main
+    seen = Seen(watch, how, trial.points, main)
     try:
-        training = taught(trial, device, seen)[1]
+        model, training = taught(trial, device, seen)
         curve: list[Numbers] = training.curve
         metrics: Numbers = {"validation": float(training.best_score or 0.0), **training.used(), "pruned": 0}
         metrics |= training.chosen
     except Behind:
-        curve = seen.points
+        model, curve = asked.built(trial, device), seen.points
         metrics = {"validation": float(curve[-1]["validation"]), "pruned": 1}
         metrics |= {axis: curve[-1][axis] for axis in ("updates", "seconds")}
-    model, main = asked.built(trial, device), asked.task(trial).main
     return [row(trial, made_of, device, "validation", metrics, curve, model=model, notes={"metric": main})]
 
 
