@@ -66,7 +66,7 @@ def run(
     tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
     seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...; 0 keeps the suite's.", min=0)] = 0,
     seed: Annotated[int | None, typer.Option(help="Only this seed.", min=0)] = None,
-    variant: Annotated[str, typer.Option(help="Only this variant of the suite, where it has several.")] = "",
+    variant: Annotated[str, typer.Option(help="Only this variant of the suite, or those like 'mqar*'.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE. Rows are added to it.")] = "",
@@ -127,7 +127,7 @@ def plan(
     models: Annotated[str, typer.Option(help="Only these models, by name or .py file, comma-separated.")] = "",
     tasks: Annotated[str, typer.Option(help="Only these tasks, comma-separated.")] = "",
     seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...; 0 keeps the suite's.", min=0)] = 0,
-    variant: Annotated[str, typer.Option(help="Only this variant of the suite, where it has several.")] = "",
+    variant: Annotated[str, typer.Option(help="Only this variant of the suite, or those like 'mqar*'.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
@@ -284,6 +284,18 @@ def _writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}; choose another folder with --out") from None
+
+
+@app.command(epilog="Example: seqbench claims runs/claims runs/long")
+def claims(
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders of runs; none shows what is on trial.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tries what lectures say of sequence models on stored runs: each claim with its rule and its verdict."""
+    from reports import on_trial
+
+    found = on_trial.tried_on(runs or [])
+    print(json.dumps(on_trial.plain(found), indent=2, ensure_ascii=False) if as_json else on_trial.text(found))
 
 
 @app.command(name="list", epilog="Example: seqbench list --json")

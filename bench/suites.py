@@ -58,6 +58,11 @@ def long() -> list[Trial]:
     return variants("long", None, None, None)
 
 
+def claims() -> list[Trial]:
+    """What claims about sequence models need beside suite long, three seeds; five hours on two cores."""
+    return variants("claims", None, None, None)
+
+
 def timed_speed(models: Iterable[str], tasks: Iterable[str]) -> list[Trial]:
     """Models of the sizes that the quick suite gives them: throughput on real tasks, parallelism on random tokens."""
     models = list(models)
@@ -95,7 +100,7 @@ def variants(
     """Every variant of the suite's settings, each on the task it names, over its own models and seeds or over these.
 
     "models" of a variant: what differs from those of "sizes" that it names, by model. A model nobody named is a
-    contestant wherever "others" says so.
+    contestant wherever "others" says so. "like" names the variant that gives what is not written.
     """
     written = settings(suite)
     return [
@@ -108,7 +113,8 @@ def variants(
             {"learning_of": written["learning_of"]} | variant | {"models": sizes},
             variant.get("task", {}),
         )
-        for name, variant in written["variants"].items()
+        for name, own in written["variants"].items()
+        for variant in [written["variants"].get(own.get("like"), {}) | own]
         if tasks is None or variant["on"] in tasks
         for sizes in [_sizes(written["sizes"], variant)]
         for seed in (variant["seeds"] if seeds is None else seeds)
@@ -220,7 +226,7 @@ def reshaped(
         return timed_speed(_once(models or own), _once(tasks or on))
     if suite in ("scaling", "gpu"):
         return timed_scaling(suite, _once(models or own), _once(tasks or on))
-    if suite in ("long", "long-quick"):
+    if suite in ("long", "long-quick", "claims"):
         return variants(suite, models and _once(models), tasks and _once(tasks), seeds)
     return grid(suite, _once(models or own), _once(tasks or on), over if seeds is None else seeds)
 

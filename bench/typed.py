@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from bench import goal, suites
@@ -11,6 +13,7 @@ from bench.goal import Goal
 from bench.trial import SEEDS, Budget, Trial
 
 ALONE = ("batch", "beam", "points", "precision")  # settings of a trial itself
+SHOWN = 24  # variants that a message names
 MOST = {"points": 50, "beam": 1000, "flops": 1e21}  # a row holds every point of its curve
 
 
@@ -50,13 +53,15 @@ def sized(text: str) -> Goal | None:
 
 
 def of_variant(trials: list[Trial], variant: str) -> list[Trial]:
-    """Those of one variant. Raises UsageError where the suite has none of that name."""
+    """Those of one variant, or of all that fit a pattern with *. Raises UsageError where the suite has none."""
     known = list(dict.fromkeys(trial.variant for trial in trials if trial.variant))
-    if variant and variant not in known:
-        raise UsageError(
-            f"--variant {variant!r}: expected {listed(map(repr, known)) or 'none: the suite has one form'}"
-        )
-    return [trial for trial in trials if trial.variant == variant] if variant else trials
+    meant = [variant] if variant in known else [name for name in known if fnmatchcase(name, variant)]
+    if variant and not meant:
+        near = get_close_matches(variant, known, n=5) or known
+        told = listed(map(repr, near[:SHOWN])) or "none: the suite has one form"
+        more = f"; {len(known) - len(near[:SHOWN])} more" if len(known) > len(near[:SHOWN]) else ""
+        raise UsageError(f"--variant {variant!r}: expected {told}{more}")
+    return [trial for trial in trials if trial.variant in meant] if variant else trials
 
 
 def _words(text: str) -> list[str] | None:

@@ -19,6 +19,7 @@ from reports import (
     figures,
     gradients,
     long,
+    on_trial,
     overall,
     pairs,
     parallelism,
@@ -67,6 +68,7 @@ def page(stored: Stored) -> Page:
             *((words.task(t), summary.verdict(t, lines)) for t, lines in found.items()),
             *_fast(stored, most),
             *long.verdicts(far),
+            *on_trial.verdicts(stored),
             *tuning.verdicts(stored, most),
         ),
         caveats=(
@@ -112,6 +114,7 @@ def _parts(
         ("parallelism", "Parallelism", parallelism.EXPLAINED, [*parallelism.sections(stored, most)]),
         ("scaling", "Scaling with length", scaling.EXPLAINED, [*scaling.sections(stored, most)]),
         ("long", "Long sequences", LONG, [*far]),
+        (on_trial.ANCHOR, on_trial.TITLE, on_trial.EXPLAINED, [*on_trial.sections(stored)]),
         ("reproduction", "Reproduction", reproduction.explained(stored), [*reproduction.sections(stored, most)]),
         ("tuning", tuning.TITLE, tuning.EXPLAINED, [*tuning.sections(stored, most)]),
         ("failures", "Failures", "", [appendix.failed(stored, most)]),
@@ -195,12 +198,14 @@ def _title(stored: Stored) -> str:
 def _facts(stored: Stored) -> str:
     quality = [row.result for row in stored.trials]
     timed, far, tried = ([row.result for row in rows] for rows in (stored.speed, stored.long, stored.tuning))
-    others = (*timed, *far, *tried)
+    claimed = [row.result for row in stored.claimed]
+    others = (*timed, *far, *claimed, *tried)
     told = _counted(stored, quality) if quality or not others else []
     if not told:
         told = [words.plural(len({r.model for r in others}), "model")]
     told += [words.plural(len(timed), "measurement") + " of speed"] if timed else []
     told += [words.plural(len(far), "trial") + " of long sequences"] if far else []
+    told += [words.plural(len(claimed), "measurement") + " for claims"] if claimed else []
     told += [words.plural(len(tried), "trial") + " of tuning"] if tried else []
     suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
     environments = {id(e): e for e in (r.environment for r in (*quality, *others))}.values()

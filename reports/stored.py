@@ -23,6 +23,7 @@ from reports.words import APART, whole
 PROBES = ("quality", "floor")
 SPEED = ("throughput", "parallelism", "scaling")
 LONG = ("span", "extrapolate", "gradients", "by_length", "data_curve")
+CLAIMED = ("order", "alignment", "decoding")  # measured for claims alone
 TUNED = ("tune",)
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
@@ -142,6 +143,11 @@ class Stored:
         return tuple(r for r in self.rows if r.result.probe in LONG)
 
     @cached_property
+    def claimed(self) -> tuple[Row, ...]:
+        """Measurements that claims alone ask for, finished or not."""
+        return tuple(r for r in self.rows if r.result.probe in CLAIMED)
+
+    @cached_property
     def tuning(self) -> tuple[Row, ...]:
         """Trials of searches for settings, finished or not."""
         return tuple(r for r in self.rows if r.result.probe in TUNED)
@@ -181,7 +187,7 @@ def gather(runs: Sequence[Path]) -> Stored:
         for _, stored in record.rows(run):
             if stored is None:
                 torn[run.resolve().name] = torn.get(run.resolve().name, 0) + 1
-            elif stored["probe"] not in (*PROBES, *SPEED, *LONG, *TUNED):
+            elif stored["probe"] not in (*PROBES, *SPEED, *LONG, *CLAIMED, *TUNED):
                 other += 1
             else:
                 latest.add(Row(run, _checked(stored, shared)))
@@ -200,7 +206,7 @@ def gather(runs: Sequence[Path]) -> Stored:
 
 def _room(result: Result) -> tuple[str, ...]:
     """Among which rows a task that was run with several settings becomes several tasks."""
-    if result.probe in LONG:
+    if result.probe in (*LONG, *CLAIMED):
         return result.probe, variant(result)
     return ("speed",) if result.probe in SPEED else TUNED if result.probe in TUNED else ()
 

@@ -282,6 +282,7 @@ def test_the_commands_and_options_stay_as_they_are():
     assert sorted(command.commands) == [
         "adopt",
         "answer",
+        "claims",
         "compare",
         "doctor",
         "list",
@@ -318,7 +319,8 @@ def test_every_suite_describes_trials_whose_every_setting_is_known():
         learned = {"span", "extrapolate", "gradients", "by_length", "data_curve"}
         probes = {t.probe for t in trials}
         long = learned <= probes <= learned | {"scaling"}
-        assert probes == {"floor", "quality"} or long or all(t.timed for t in trials)
+        claims = {"quality", "order", "alignment", "decoding"} <= probes
+        assert probes == {"floor", "quality"} or long or claims or all(t.timed for t in trials)
         for one in trials:
             assert one.suite == name
             asked.probe(one)
