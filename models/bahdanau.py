@@ -1,7 +1,8 @@
 """Additive attention: e_ij = v' tanh(W s_{i-1} + U h_j), c_i = sum_j softmax(e_i)_j h_j  (Bahdanau et al., 2015).
 
 A bidirectional GRU reads; a GRU writes: s_i = GRU([y_{i-1}; c_i], s_{i-1}). As in torch, and unlike the paper, its
-reset gate multiplies U s_{i-1}, not s_{i-1}.
+reset gate multiplies U s_{i-1}, not s_{i-1}. Other scores than the additive one may stand in its place
+(models/layers/scores.py); all else stays.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import dataclasses
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models import Model, Source, State, teacher_inputs
-from models.layers import cost, scope
+from models.layers import cost, scope, scores
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
 from models.layers.recurrent import Recurrent
-from tasks import Batch, Chance, Depth, Size, Spec
+from tasks import BadInput, Batch, Chance, Depth, Size, Spec
 
 
 class Bahdanau(Model):
@@ -31,7 +33,9 @@ class Bahdanau(Model):
 
         width: Size = 256  # of the embeddings and the features
         hidden: Size = 256  # GRU units, each direction and the decoder
-        alignment: Size = 256  # units of the alignment network
+        alignment: Size = 256  # units of the alignment network; those of query and keys where both are projected
+        score: scores.Kind = "additive"  # how a state of the decoder and one of the source are compared
+        longest: Size = 512  # source elements that a "location" score tells apart; other scores have no such bound
         layers: Depth = 1  # of the encoder
         dropout: Chance = 0.2
         word_dropout: Chance = 0.0  # source tokens that become <unk> in training
@@ -41,14 +45,17 @@ class Bahdanau(Model):
         c = self.config
         self.door = Door(spec, c.width, c.dropout, c.word_dropout)
         self.encoder = Recurrent(nn.GRU, c.width, c.hidden, c.layers, True, c.dropout)
-        self.key = nn.Linear(self.encoder.size, c.alignment)  # U h_j
-        self.energy = nn.Parameter(torch.randn(c.alignment) * c.alignment**-0.5)  # v
+        self.queries, keys = scores.sizes(c.score, c.alignment, c.hidden, c.longest)
+        # a bias adds the same to all energies of a dot product, which softmax does not see
+        self.key = nn.Linear(self.encoder.size, keys, bias=c.score in ("additive", "cosine")) if keys else None  # U h_j
+        additive = c.score == "additive"
+        self.energy = nn.Parameter(torch.randn(c.alignment) * c.alignment**-0.5) if additive else None  # v
         self.start = nn.Linear(c.hidden, c.hidden)
         self.from_token = nn.Linear(c.width, 3 * c.hidden)
         self.from_context = nn.Linear(self.encoder.size, 3 * c.hidden, bias=False)
         # from s_{i-1} come the query W s and the gates' recurrence: one product for both
-        self.from_state = nn.Linear(c.hidden, c.alignment + 3 * c.hidden)
-        for gate in self.from_state.weight.data[c.alignment :].split(c.hidden):
+        self.from_state = nn.Linear(c.hidden, self.queries + 3 * c.hidden)
+        for gate in self.from_state.weight.data[self.queries :].split(c.hidden):
             nn.init.orthogonal_(gate)
         self.out = nn.Linear(c.hidden + self.encoder.size + c.width, c.width)
         self.dropout = Dropout(c.dropout)
@@ -60,13 +67,13 @@ class Bahdanau(Model):
         states = self.dropout(states)
         outside = ~within(source_length, states.shape[1], states.device)
         with scope.part("attention"):
-            keys = self.key(states)
+            keys = self._keys(states)
         with scope.part("recurrence"):
             # attention is linear in what it averages, so the product with the gates' weights comes before the loop
             gates = self.from_context(states)
         memory = {
             "states": states,  # (B, S, 2H)
-            "keys": keys,  # (B, S, A)
+            "keys": keys,  # (B, S, A), without units where the score looks at none
             "gates": gates,  # (B, S, 3H)
             "bias": torch.zeros(outside.shape, device=states.device).masked_fill(outside, float("-inf")),
         }
@@ -101,28 +108,47 @@ class Bahdanau(Model):
     def flops(self, source: int, target: int) -> dict[str, float]:
         """Attention: keys U h_j once, queries W s_{i-1}; energies and both averages, of gates and states, a pair each.
 
-        Recurrence: the encoder's, and the decoder's products with tokens, states of the source and its own.
+        Scores of content alone have keys; a location's query is as long as its bound. Recurrence: the encoder's, and
+        the decoder's products with tokens, states of the source and its own.
         """
         c = self.config
-        pairs = c.alignment + 3 * c.hidden + self.encoder.size
-        queries = 2 * target * c.hidden * c.alignment
+        pairs = scores.multiplied(c.score, c.alignment, c.hidden) + 3 * c.hidden + self.encoder.size
+        queries = 2 * target * c.hidden * self.queries
+        keys = 0.0 if self.key is None else cost.matrices(self.key, source)
         recurrence = self.encoder.flops(source) + cost.matrices(self.from_context, source)
         recurrence += cost.matrices(self.from_token, target) + cost.matrices(self.from_state, target) - queries
         return {
             "embedding": self.door.flops(source),
             "recurrence": recurrence,
-            "attention": cost.matrices(self.key, source) + queries + 2 * target * source * pairs,
+            "attention": keys + queries + 2 * target * source * pairs,
             "feedforward": cost.matrices(self.start, 1) + cost.matrices(self.out, target),
             "head": cost.matrices(self.head, target),
         }
 
     def chain(self, source: int, target: int) -> int:
-        """layers x source states, then query, energies and average a target token; start, layer before head, head."""
-        return self.door.chain + self.encoder.chain(source) + 3 * target + 3
+        """layers x source states, then query, energies and average a target token; start, layer before head, head.
+
+        A general score has no query, a location's energies are its query; a uniform one waits for nothing.
+        """
+        each = {"general": 2, "location": 2, "uniform": 1}.get(self.config.score, 3)
+        return self.door.chain + self.encoder.chain(source) + each * target + 3
 
     def path(self, source: int, place: int) -> int:
         """One step of the encoder, one attention: what was gathered goes into the features as it is."""
         return 2
+
+    def _keys(self, states: Float[Tensor, "B S H"]) -> Float[Tensor, "B S A"]:
+        """What a query is compared with. Raises BadInput where a source is too long for a "location" score."""
+        c, size = self.config, states.shape[1]
+        if c.score == "location" and size > c.longest:
+            raise BadInput(
+                f"bahdanau: a source of {size} elements, but score=location tells longest={c.longest} apart; "
+                f"set bahdanau.longest={size} or more, or take another score"
+            )
+        if self.key is None:
+            return states[..., :0]
+        keys: Tensor = self.key(states)
+        return functional.normalize(keys, dim=-1) if c.score == "cosine" else keys
 
     def _gates(self, y: Tensor) -> Tensor:
         """What tokens add to reset, update and candidate (..., 3H)."""
@@ -133,9 +159,10 @@ class Bahdanau(Model):
     def _advance(self, gates: Tensor, hidden: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """s_i and the weights a_i (B, S); `gates` is what y_{i-1} adds to reset, update and candidate."""
         with scope.part("recurrence"):
-            query, recurrent = self.from_state(hidden).split([self.config.alignment, gates.shape[1]], -1)
+            query, recurrent = self.from_state(hidden).split([self.queries, gates.shape[1]], -1)
         with scope.part("attention"):
-            energy = (memory["keys"] + query[:, None]).tanh() @ self.energy + memory["bias"]
+            query = hidden if self.config.score == "general" else query
+            energy = scores.SCORES[self.config.score](query, memory["keys"], self.energy) + memory["bias"]
             weights = energy.softmax(-1)
             gathered = (weights[:, None] @ memory["gates"])[:, 0]
         with scope.part("recurrence"):

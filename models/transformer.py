@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models import Model, Source, State, teacher_inputs
-from models.layers import cost, scope
+from models.layers import cost, norms, scope
 from models.layers.dropout import Dropout
-from models.layers.embedding import Door, within
-from tasks import Batch, Chance, Depth, Size, Spec
+from models.layers.embedding import Door, Embedding, within
+from models.layers.norms import normalised
+from tasks import BadInput, Batch, Chance, Depth, Size, Spec
 
 
 class Transformer(Model):
@@ -35,6 +36,11 @@ class Transformer(Model):
         heads: Size = 4  # a divisor of the width
         feedforward: Size = 512
         norm: Literal["pre", "post"] = "pre"  # before each part (Xiong et al., 2020) or after its sum, as published
+        normalisation: norms.Kind = "layer"
+        residual: bool = True  # whether what went into a part is added to what comes out
+        scaled: bool = True  # whether scores are divided by the square root of a head's width
+        positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"  # patches have rows and columns besides
+        longest: Size = 1024  # positions that are learned, of sources and of targets each
         attention: Literal["fused", "plain"] = "fused"  # one kernel, or matrix products that keep every score
         dropout: Chance = 0.1
         word_dropout: Chance = 0.0  # source tokens that become <unk> in training
@@ -50,47 +56,66 @@ class Transformer(Model):
         self.door = Door(spec, c.width, 0.0, c.word_dropout)
         self.encoder = nn.ModuleList(Block(c, across=False) for _ in range(c.layers))
         self.decoder = nn.ModuleList(Block(c, across=True) for _ in range(c.decoder_layers))
-        final = nn.LayerNorm if c.norm == "pre" else nn.Identity
-        self.read_norm, self.write_norm = final(c.width), final(c.width)
+        final: norms.Kind = c.normalisation if c.norm == "pre" else "none"
+        self.read_norm, self.write_norm = (norms.normalisation(final, c.width) for _ in range(2))
         self.dropout = Dropout(c.dropout)
         self.head = self.door.head(spec, c.width)
+        learned = c.positions == "learned"  # drawn last: all other weights start alike with any positions
+        self.read_places, self.write_places = (Embedding(c.longest, c.width) if learned else None for _ in range(2))
 
     def _decoder(self) -> list[Block]:
         return [block for block in self.decoder if isinstance(block, Block)]
 
     def encode(self, source: Source, source_length: Int[Tensor, " B"], room: int) -> State:
-        """Keys and values of the source for every decoder layer, and empty caches for `room` tokens."""
-        x = self.door.read(source)
-        x = self.dropout(x + positions(x.shape[1], x.shape[2], x.device, x.dtype))
-        inside = within(source_length, x.shape[1], x.device)[:, None, None]  # (B, 1, 1, S)
+        """Keys and values of the source for every decoder layer, and empty caches for `room` tokens.
+
+        Raises BadInput where a source is longer than the positions that are learned; so do `step` and `forward`.
+        """
+        x = self._placed(self.door.read(source), self.read_places)
+        real = within(source_length, x.shape[1], x.device)
+        inside = real[:, None, None]  # (B, 1, 1, S)
         for block in self.encoder:
-            x = block(x, inside)
-        x = self.read_norm(x)
+            x = block(x, inside, real=real)
+        x = normalised(self.read_norm, x, real)
         across = tuple(block.over(x) for block in self._decoder())
         return State({"across": across, "inside": inside}, {"cache": None, "position": 0, "room": room})
 
     def step(self, token: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B H"], State]:
         """One position, with the keys and values of those before it from the cache."""
         at, room = state.carry["position"], state.carry["room"]
-        x = self.door.write(token)[:, None]  # (B, 1, D)
-        x = self.dropout(x + positions(at + 1, x.shape[2], x.device, x.dtype)[at:])
+        x = self._placed(self.door.write(token)[:, None], self.write_places, at)  # (B, 1, D)
         cache = state.carry["cache"] or tuple(block.itself.cache(len(x), room, x) for block in self._decoder())
-        attention = None
+        heads = []
         for block, old, across in zip(self._decoder(), cache, state.memory["across"], strict=True):
-            x, attention = block.advance(x, old, at, across, state.memory["inside"], self._watching)
+            x, weights = block.advance(x, old, at, across, state.memory["inside"], self._watching)
+            heads += [] if weights is None else [weights]
+        attention, every = (heads[-1].mean(1), torch.stack(heads, 1)) if heads else (None, None)
         carry = {"cache": cache, "position": at + 1, "room": room}
-        return self.write_norm(x)[:, 0], State(state.memory, carry, attention)
+        return normalised(self.write_norm, x, None)[:, 0], State(state.memory, carry, attention, every)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
         """Every target position at once; none sees those after it."""
         inputs = teacher_inputs(batch.target)
         state = self.encode(batch.source, batch.source_length, inputs.shape[1])
-        x = self.door.write(inputs)
-        x = self.dropout(x + positions(x.shape[1], x.shape[2], x.device, x.dtype))
+        x = self._placed(self.door.write(inputs), self.write_places)
+        real = within(batch.target_length, x.shape[1], x.device) if self.config.normalisation == "batch" else None
         for block, across in zip(self._decoder(), state.memory["across"], strict=True):
-            x = block(x, None, across, state.memory["inside"])
-        features: Tensor = self.write_norm(x)
-        return features
+            x = block(x, None, across, state.memory["inside"], real)
+        return normalised(self.write_norm, x, real)
+
+    def _placed(self, x: Float[Tensor, "B T D"], learned: Embedding | None, start: int = 0) -> Float[Tensor, "B T D"]:
+        """`x` with the position of each element added, the first of them `start`."""
+        end, width = start + x.shape[1], x.shape[2]
+        if learned is not None:
+            if end > learned.num_embeddings:
+                raise BadInput(
+                    f"transformer: a sequence of {end} elements or more, but positions=learned has longest="
+                    f"{learned.num_embeddings}; set transformer.longest={end} or more, or take other positions"
+                )
+            x = x + learned(torch.arange(start, end, device=x.device))
+        elif self.config.positions == "sinusoidal":
+            x = x + positions(end, width, x.device, x.dtype)[start:]
+        return self.dropout(x)
 
     def flops(self, source: int, target: int) -> dict[str, float]:
         """Two a weight and position; attention adds 4 D a pair of positions, where the i-th of a decoder meets i."""
@@ -127,11 +152,12 @@ class Block(nn.Module):
         super().__init__()
         c = config
         self.pre = c.norm == "pre"
-        plain = c.attention == "plain"
-        self.itself = Attention(c.width, c.heads, plain)
-        self.across = Attention(c.width, c.heads, plain) if across else None
+        self.residual = c.residual
+        how = {"plain": c.attention == "plain", "scaled": c.scaled}
+        self.itself = Attention(c.width, c.heads, **how)
+        self.across = Attention(c.width, c.heads, **how) if across else None
         self.wide, self.narrow = nn.Linear(c.width, c.feedforward), nn.Linear(c.feedforward, c.width)
-        self.norms = nn.ModuleList(nn.LayerNorm(c.width) for _ in range(3 if across else 2))
+        self.norms = nn.ModuleList(norms.normalisation(c.normalisation, c.width) for _ in range(3 if across else 2))
         self.dropout = Dropout(c.dropout)
 
     def forward(
@@ -140,13 +166,14 @@ class Block(nn.Module):
         inside: Bool[Tensor, "B 1 1 T"] | None,
         across: tuple[Tensor, Tensor] | None = None,
         source_inside: Bool[Tensor, "B 1 1 S"] | None = None,
+        real: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """All positions at once. `inside` None means causal: a decoder's."""
-        x = self._add(x, 0, lambda y: self.itself(y, self.itself.keys_values(y), inside, inside is None))
+        """All positions at once. `inside` None means causal: a decoder's. `real` is where `x` is no padding."""
+        x = self._add(x, 0, lambda y: self.itself(y, self.itself.keys_values(y), inside, inside is None), real)
         if self.across is not None:
             attend = self.across
-            x = self._add(x, 1, lambda y: attend(y, across, source_inside))
-        return self._add(x, -1, self._feed)
+            x = self._add(x, 1, lambda y: attend(y, across, source_inside), real)
+        return self._add(x, -1, self._feed, real)
 
     def over(self, x: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
         """Keys and values of what was read, for a decoder's attention across."""
@@ -161,14 +188,17 @@ class Block(nn.Module):
         across: tuple[Tensor, Tensor],
         inside: Bool[Tensor, "B 1 1 S"],
         watching: bool,
-    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B S"] | None]:
-        """One position of a decoder; writes its keys and values into the cache at place `at`."""
+    ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B h S"] | None]:
+        """One position of a decoder; writes its keys and values into the cache at place `at`.
+
+        Under `watching` with the weights of each head over the source.
+        """
         assert self.across is not None
         attend, weights = self.across, None
         x = self._add(x, 0, lambda y: self._itself(y, cache, at))
         if watching:
-            y = self.norms[1](x) if self.pre else x
-            weights = attend.weights(y, across[0], inside).mean(1)[:, 0]
+            y = normalised(self.norms[1], x, None) if self.pre else x
+            weights = attend.weights(y, across[0], inside)[:, :, 0]
         x = self._add(x, 1, lambda y: attend(y, across, inside))
         return self._add(x, -1, self._feed), weights
 
@@ -187,23 +217,23 @@ class Block(nn.Module):
         """Of the feed-forward net."""
         return cost.matrices(self.wide, rows) + cost.matrices(self.narrow, rows)
 
-    def _add(self, x: Tensor, norm: int, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """Residual with its normalisation before the part or after the sum."""
-        if self.pre:
-            return x + self.dropout(part(self.norms[norm](x)))
-        out: Tensor = self.norms[norm](x + self.dropout(part(x)))
-        return out
+    def _add(self, x: Tensor, norm: int, part: Callable[[Tensor], Tensor], real: Tensor | None = None) -> Tensor:
+        """Residual, unless there is none, with its normalisation before the part or after the sum."""
+        out = self.dropout(part(normalised(self.norms[norm], x, real) if self.pre else x))
+        out = x + out if self.residual else out
+        return out if self.pre else normalised(self.norms[norm], out, real)
 
 
 class Attention(nn.Module):
     """Multi-head attention (section 3.2.2): h heads of width D / h, side by side.
 
-    Fused, no score is ever stored; `plain` stores all of them, (B, heads, T, S).
+    Fused, no score is ever stored; `plain` stores all of them, (B, heads, T, S). Not `scaled`, scores are dot products
+    as they are, which grow with the square root of d (3.2.1, where that is the reason to divide them).
     """
 
-    def __init__(self, width: int, heads: int, plain: bool = False) -> None:
+    def __init__(self, width: int, heads: int, plain: bool = False, scaled: bool = True) -> None:
         super().__init__()
-        self.heads, self.plain = heads, plain
+        self.heads, self.plain, self.scaled = heads, plain, scaled
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         for layer in (self.query, self.key_value, self.out):
@@ -240,7 +270,7 @@ class Attention(nn.Module):
                 mixed = self.weights(x, key, inside, causal) @ value
             else:
                 mixed = functional.scaled_dot_product_attention(
-                    self._heads(x), key, value, attn_mask=inside, is_causal=causal
+                    self._heads(x), key, value, attn_mask=inside, is_causal=causal, scale=None if self.scaled else 1.0
                 )
             out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
@@ -249,7 +279,8 @@ class Attention(nn.Module):
         self, x: Tensor, key: Tensor, inside: Tensor | None = None, causal: bool = False
     ) -> Float[Tensor, "B h T S"]:
         """The attention itself, which the fused kernel does not give away."""
-        scores = self._heads(x) @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
+        scores = self._heads(x) @ key.transpose(-1, -2)
+        scores = scores / math.sqrt(key.shape[-1]) if self.scaled else scores
         if causal:
             inside = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
         if inside is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import typing
 from collections import Counter
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import models
 from models.bahdanau import Bahdanau
 from models.echo_state import EchoState
-from models.layers import encoder_decoder, recurrent, scope
+from models.layers import encoder_decoder, norms, recurrent, scope, scores
 from models.layers.embedding import Patches
 from models.layers.recurrent import fused
 from models.transformer import Transformer
@@ -50,6 +51,13 @@ SETTINGS = [
     {},
     {"layers": 3, "decoder_layers": 2, "leaks": (0.5, 0.9)},
     {"bidirectional": False, "feed": False, "attention": "plain", "norm": "post"},
+]
+VARIANTS = [
+    *(("bahdanau", {"score": score, "longest": 8}) for score in typing.get_args(scores.Kind)),
+    *(("transformer", {"normalisation": kind, "layers": 2}) for kind in typing.get_args(norms.Kind)),
+    ("transformer", {"scaled": False, "residual": False, "attention": "plain"}),
+    ("transformer", {"positions": "learned", "longest": 9}),
+    ("transformer", {"positions": "none", "scaled": False}),
 ]
 LENGTHS = [(5, 4), (1, 1), (2, 7), (7, 2)]
 aten = torch.ops.aten
@@ -166,7 +174,7 @@ def known_differences(model, source, target):
     if isinstance(model, Transformer):  # the upper half of a decoder's scores, computed to be thrown away
         more["attention"] = 4 * c.width * c.decoder_layers * (target**2 - target * (target + 1) // 2)
     if isinstance(model, Bahdanau):  # the query comes out of the product that gives the recurrence
-        query = 2 * target * c.hidden * c.alignment
+        query = 2 * target * c.hidden * (model.from_state.out_features - 3 * c.hidden)
         more["attention"], more["recurrence"] = -query, query
     if isinstance(model, EchoState):  # weights that are zero
         for reader in model.readers:
@@ -197,6 +205,16 @@ def test_the_formula_counts_what_is_computed_part_by_part(name, shape, monkeypat
         stated.update(known_differences(model, source, target))
         assert {part: n for part, n in stated.items() if n} == {part: n for part, n in found.items() if n}
         assert all(type(n) is float and n >= 0 for n in model.flops(source, target).values())
+
+
+@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
+def test_the_formula_holds_for_every_score_normalisation_and_kind_of_position(name, settings, monkeypatch, apart):
+    model = built(name, SPECS["text"], **settings)
+    for source, target in LENGTHS:
+        found = Counted(monkeypatch)(model, pair(SPECS["text"], source, target))
+        stated = Counter(model.flops(source, target))
+        stated.update(known_differences(model, source, target))
+        assert {part: n for part, n in stated.items() if n} == {part: n for part, n in found.items() if n}
 
 
 @every
@@ -263,6 +281,13 @@ def test_the_chain_is_the_longest_way_through_the_products(name, shape, apart):
     for place, (source, target) in cases(shape):
         model = drawn(name, shape, place)
         assert model.chain(source, target) == traced(model, pair(SPECS[shape], source, target))
+
+
+@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
+def test_the_chain_holds_for_every_score_normalisation_and_kind_of_position(name, settings, apart):
+    model = built(name, SPECS["text"], **settings)
+    for source, target in LENGTHS:
+        assert model.chain(source, target) == traced(model, pair(SPECS["text"], source, target))
 
 
 @pytest.mark.parametrize(
