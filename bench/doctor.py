@@ -11,6 +11,7 @@ NEEDED = {  # what is imported -> the package it comes in
     "numpy": "numpy",
     "scipy": "scipy",
     "pandas": "pandas",
+    "pyarrow": "pyarrow",
     "seaborn": "seaborn",
     "matplotlib": "matplotlib",
     "tokenizers": "tokenizers",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.frames import load
     from reports.html import write
-    from reports.tables import load
 
 __all__ = ["ReportError", "load", "write"]
 
@@ -18,7 +18,7 @@ class ReportError(Exception):
 def __getattr__(name: str) -> Any:
     """`load` and `write`, imported when asked for: pandas and matplotlib take seconds to import."""
     if name == "load":
-        from reports.tables import load
+        from reports.frames import load
 
         return load
     if name == "write":

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import functools
-import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reports import failures, parts, words
+from reports import failures, frames, parts, words
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
-from reports.stored import LONG, Row, Stored, described, finished, variant
+from reports.stored import LONG, Row, Stored, command, described, finished, variant
 from reports.tables import Line
 
 Rows = tuple[tuple[Cell, ...], ...]
-EVERY = " Every trial is in trials.csv."
-COLUMNS = 200  # metrics in the CSV, so that its size grows with the rows alone
+EVERY = " Every trial is in results.csv and results.parquet."
 
 
 def failed(stored: Stored, most: Limits) -> Section | None:
@@ -66,7 +61,7 @@ def _trials(shown: Iterable[Row], note: str) -> Table:
             Cell(str(row.result.seed)),
             Cell(failures.kind(row)),
             Cell(_reason(row.result.reason)),
-            Cell(row.result.command or "–"),
+            Cell(command(row.result) or "–"),
         )
         for row in shown
     )
@@ -105,7 +100,7 @@ def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Sec
     alike = {(Cell(n), Cell(where), Cell(_settings(row))): None for n, where, row in (*first, *timed[: most.commands])}
     told = tuple(alike)  # seeds of one configuration have one line
     commands = (
-        (Cell(name), Cell(where), Cell(str(row.result.seed)), Cell(row.result.command))
+        (Cell(name), Cell(where), Cell(str(row.result.seed)), Cell(command(row.result)))
         for name, where, row in (*trials, *timed)
         if row.result.command
     )
@@ -165,22 +160,5 @@ def _settings(row: Row) -> str:
 
 
 def spreadsheet(stored: Stored) -> Iterator[str]:
-    """Every trial as a line of CSV; a text that a spreadsheet would take for a formula is quoted."""
-    metrics = list(dict.fromkeys(name for row in stored.rows for name in row.result.metrics))[:COLUMNS]
-    told = ("task", "probe", "model", "seed", "status", "main", "reason", "command")
-    yield _line([*told, *(_literal(m) for m in metrics)])
-    for r in (row.result for row in stored.rows):
-        yield _line([*(_literal(getattr(r, t)) for t in told), *(r.metrics.get(m, "") for m in metrics)])
-
-
-def _line(cells: list[str | float]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
-
-
-@functools.lru_cache(maxsize=4096)  # most texts of a row stand in many others
-def _literal(value: str | int) -> str:
-    """A text that no spreadsheet takes for a formula, neither where it begins nor where a semicolon parts cells."""
-    text = re.sub(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])", r"\1'\2", words.clean(str(value)))
-    return f"'{text}" if re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", text) else text
+    """Every trial as a line of CSV: results.csv, as a page carries it."""
+    return frames.spreadsheet(frames.trials(stored, frames.MOST))

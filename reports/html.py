@@ -11,30 +11,40 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pandas import DataFrame
 from PIL import Image
 
-from reports import ReportError, figures, words
+from reports import ReportError, figures, frames, words
 from reports._svg import Drawn, drawn
-from reports.appendix import spreadsheet
+from reports._told import Tell, counted, quiet
 from reports.page import Page, page
 from reports.stored import gather
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write(runs: Sequence[Path], out: Path) -> Path:
-    """Writes index.html, report.md, trials.csv and figures/ into the folder `out`; returns the page's path.
+def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
+    """Writes index.html, report.md, results.csv, results.parquet and figures/ into `out`; returns the page's path.
 
-    `runs` are folders with results.jsonl, of one suite or of several. The page needs no other file.
-    Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a
-    run cannot be read.
+    `runs` are folders with results.jsonl, of one suite or of several. The page needs no other file. `tell` is told each
+    step. Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a run cannot
+    be read.
     """
+    tell("reading results")
     stored = gather([Path(run) for run in runs])
-    files = _files(page(stored))
+    tell(f"comparing {words.plural(len(stored.rows), 'row')}")
+    return written(page(stored), out, frames.trials(stored, frames.MOST), tell)
+
+
+def written(found: Page, out: Path, rows: DataFrame, tell: Tell = quiet) -> Path:
+    """Writes a page and its twins, and its rows as CSV and Parquet; returns the page's path. Raises ReportError."""
+    files = _files(found, tell)
+    tell("writing files")
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
-        with (out / "trials.csv").open("w", encoding="utf-8", newline="") as file:
-            file.writelines(spreadsheet(stored))  # line by line: of many trials it is the largest file by far
+        with (out / "results.csv").open("w", encoding="utf-8", newline="") as file:
+            file.writelines(frames.spreadsheet(rows))  # line by line: of many trials it is the largest file by far
+        (out / "results.parquet").write_bytes(frames.parquet(rows))
         for name, content in files.items():
             (out / name).write_bytes(content)
     except OSError as error:
@@ -42,12 +52,12 @@ def write(runs: Sequence[Path], out: Path) -> Path:
     return out / "index.html"
 
 
-def _files(found: Page) -> dict[str, bytes]:
-    """Every file of a report but its CSV, by name below the report's folder; the page itself comes last."""
+def _files(found: Page, tell: Tell = quiet) -> dict[str, bytes]:
+    """Every file of a report but its rows, by name below the report's folder; the page itself comes last."""
     sections = [section for *_, sections in found.parts for section in sections]
     drawings = [*found.drawings, *(drawing for section in sections for drawing in section.drawings)]
     shown = [sample for section in sections for sample in section.samples if sample.picture]
-    figured = {d.name: drawn(d.figure, d.name, words.clean(d.alt)) for d in drawings}
+    figured = {d.name: drawn(d.figure, d.name, words.clean(d.alt)) for d in counted(drawings, "figure", tell)}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
     text = {f"figures/{name}.svg": figure.file for name, figure in figured.items()}
     text |= {"report.md": _markdown(found), "index.html": _page(found, figured)}

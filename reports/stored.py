@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 from bench import record
 from bench.record import RecordError, Result
-from reports import ReportError, words
+from reports import ReportError, _private, words
 from reports._lean import Shared, tidy
 from reports.words import APART, whole
 
@@ -340,7 +339,12 @@ def own_data(result: Result) -> str:
     Never the whole path: a page that is passed on should not tell where it was made.
     """
     where = _where(result)
-    return (re.split(r"[/\\]", where.rstrip("/\\"))[-1].strip(".") or "a folder") if where else ""
+    return _private.last(where) if where else ""
+
+
+def command(result: Result) -> str:
+    """The command that repeats a trial, without the places of its data and of a model's file."""
+    return _private.command(result.command)
 
 
 def _where(result: Result) -> str:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from bench import statistics
 from bench.statistics import Interval
 from reports import _corpus, _items, words
 from reports._failed import failures
-from reports.stored import Row, Stored, allowed, configuration, differing, gather, own_data, settings
+from reports.stored import Row, Stored, allowed, configuration, differing, settings
 
 Means = dict[str, float]
 BESIDE = 50  # configurations that are not shown, looked at for settings that tell the shown ones from them
@@ -242,20 +241,6 @@ def _told(group: _Group) -> dict[str, str]:
 
 def _setting(told: dict[str, str], key: str) -> str:
     return f"{key.rsplit('.', 1)[-1].replace('_', ' ')} {words.cut(told.get(key, '–'), 24)}"
-
-
-def load(*runs: Path) -> pd.DataFrame:
-    """One row a trial, one column a metric, for one's own analysis. Raises ReportError and RecordError."""
-    plain = ("probe", "model", "task", "seed", "status", "reason", "main", "suite", "time", "command", "id")
-    return pd.DataFrame(
-        _with_metrics(
-            {"run": row.run.resolve().name, "data": own_data(row.result)}
-            | {name: getattr(row.result, name) for name in plain}
-            | {f"setting.{name}": value for name, value in settings(row.result).items()},
-            row.result.metrics,
-        )
-        for row in gather([Path(run) for run in runs]).rows
-    )
 
 
 def comparison(found: Sequence[Line]) -> pd.DataFrame:

@@ -63,15 +63,15 @@ LONGEST = 600  # characters of a stored text that are shown
 APART = ": "  # between a task and what tells it from itself
 
 
-def clean(text: str) -> str:
+def clean(text: str, most: int = LONGEST) -> str:
     """A stored text as it may stand on a page: no control characters, no half characters, one line, not endless.
 
     Escaping is the template's work. Marks that reverse the reading order are shown by their number:
     left in, they would reorder the words that follow.
     """
     plain = text.isascii() and text.isprintable()  # most are: looking at each letter would take seconds in all
-    shown = text if plain else "".join(_shown(c) for c in text[: LONGEST + 1])
-    return shown if len(text) <= LONGEST else shown[:LONGEST] + "…"
+    shown = text if plain else "".join(_shown(c) for c in text[: most + 1])
+    return shown if len(text) <= most else shown[:most] + "…"
 
 
 def lines(text: str) -> tuple[str, ...]:

@@ -258,7 +258,7 @@ def inert(folder: Path) -> None:
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     for name, value in page.attributes:
         if name in {"src", "href", "xlink:href"}:
-            assert re.match(r"#|data:image/png;base64,|data:text/csv|data:,", value), value
+            assert re.match(r"#|data:image/png;base64,|data:text/csv|data:,|results\.(csv|parquet)$", value), value
         if name == "style":
             assert not re.search(r"url\((?!#)|@import|expression", value)
 
@@ -490,7 +490,7 @@ def test_runs_in_several_folders_make_one_report(tmp_path):
     trial(tmp_path / "a", "lstm", "sentiment", 0)
     trial(tmp_path / "b", "lstm", "sentiment", 1)
     floor(tmp_path / "b", "majority", "sentiment", 50.0)
-    frame = tables.load(tmp_path / "a", tmp_path / "b")
+    frame = reports.load(tmp_path / "a", tmp_path / "b").trials
     assert sorted(frame["run"]) == ["a", "b", "b"]
     found = tables.lines(gather([tmp_path / "a", tmp_path / "b"]), "sentiment")
     assert [(line.kind, len(line.rows)) for line in found] == [("model", 2), ("floor", 1)]
@@ -597,7 +597,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
 
 def test_a_spreadsheet_takes_no_cell_for_a_formula(tmp_path):
     append(tmp_path / "run", Result("quality", "=1+1", "@task", 0, "failed", {}, "-x", "+y"))
-    table = (write([tmp_path / "run"], tmp_path).parent / "trials.csv").read_text()
+    table = (write([tmp_path / "run"], tmp_path).parent / "results.csv").read_text()
     assert "'@task,quality,'=1+1,0,failed,'-x,'+y" in table
 
 
@@ -651,7 +651,7 @@ def test_numbers_and_durations_read_well():
 
 
 def test_load_is_tidy_and_reports_imports_without_pandas(run):
-    frame = reports.load(run)
+    frame = reports.load(run).trials
     assert len(frame) == 21
     assert {"bleu", "accuracy", "train_seconds", "setting.model.hidden", "status"} <= {*frame.columns}
     code = "import sys, reports; print('pandas' in sys.modules or 'matplotlib' in sys.modules)"

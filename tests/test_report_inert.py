@@ -155,7 +155,7 @@ def test_a_page_is_made_of_the_same_elements_whatever_its_rows_say(undrawn, tmp_
     inert(folder)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
     inert_markdown((folder / "report.md").read_text("utf-8"))
-    with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if re.match(r"\s*[=+\-@]", cell) or re.search(r";\s*[=+\-@]", cell)]
     assert all(p.resolve().is_relative_to(folder.resolve()) for p in folder.rglob("*"))

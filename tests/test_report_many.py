@@ -113,7 +113,7 @@ def test_what_is_left_out_is_said(many):
     folder, _, sweep = many
     page = text(folder)
     inert(folder)
-    assert f"Showing the first {15 if sweep else 100} of 2,938 commands. Every trial is in trials.csv." in page
+    assert f"Showing the first {15 if sweep else 100} of 2,938 commands. Every trial is in results.csv and results.parquet." in page
     assert "60 trials of 2,998 gave no number" in page
     assert ("Translation: showing the first 15 of 2,938 configurations" in page) == sweep
     assert ("showing the first 5 of up to 600 seeds" in page) != sweep
@@ -122,9 +122,9 @@ def test_what_is_left_out_is_said(many):
 
 def test_every_row_is_in_the_spreadsheet_beside_the_page_and_not_inside_it(many):
     folder, *_ = many
-    assert len((folder / "trials.csv").read_text("utf-8").splitlines()) == 3001
+    assert len((folder / "results.csv").read_text("utf-8").splitlines()) == 3001
     assert not [value for _, value in seen(folder).attributes if value.startswith("data:text/csv")]
-    assert "Every trial is in trials.csv beside this page" in text(folder)
+    assert "Every trial is in results.csv and results.parquet beside this page" in text(folder)
 
 
 def test_many_failures_are_counted_by_reason_and_shown_up_to_a_number(tmp_path):
@@ -135,7 +135,7 @@ def test_many_failures_are_counted_by_reason_and_shown_up_to_a_number(tmp_path):
     (run / record.RESULTS).write_text("".join(json.dumps(row) + "\n" for row in lost))
     page = text(write([run], tmp_path / "page").parent)
     assert "Reasons, the most frequent first" in page
-    assert "Showing the first 100 of 3,000 trials without a number. Every trial is in trials.csv." in page
+    assert "Showing the first 100 of 3,000 trials without a number. Every trial is in results.csv and results.parquet." in page
     assert page.count("reason 1") < 200
 
 

@@ -419,7 +419,7 @@ def test_three_hundred_measurements_of_scaling_are_cut_and_that_is_said(tmp_path
     assert "The figures show the first 12." in told
     assert "Pairs are those of the first 8." in told
     assert (folder / "index.html").stat().st_size < 3_000_000
-    with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
         assert len([*csv.reader(file)]) == 301
 
 
@@ -432,7 +432,7 @@ def test_the_same_measurements_make_the_same_bytes(made, tmp_path):
 
 
 def test_every_measurement_is_in_the_spreadsheet(made):
-    with (made / "trials.csv").open(encoding="utf-8", newline="") as file:
+    with (made / "results.csv").open(encoding="utf-8", newline="") as file:
         lines = [*csv.DictReader(file)]
     assert [line["probe"] for line in lines].count("throughput") == 15
     assert float(lines[0]["train_target_tokens_per_second"]) == 21_000
