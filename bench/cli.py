@@ -332,27 +332,35 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders that `seqbench run` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
 ) -> None:
-    """Writes index.html and report.md from stored results."""
+    """Writes index.html, report.md, results.csv and results.parquet from stored results."""
+    from bench.progress import Steps
     from reports import html
 
     _writable(out)
-    page = html.write(runs, out)
+    with Steps() as steps:
+        page = html.write(runs, out, steps.say)
     print(f"Report: {page}")
 
 
-@app.command(epilog="Example: seqbench compare runs/quick --task translation --strict")
+@app.command(epilog="Example: seqbench compare runs/here runs/there --out runs/differences")
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that `seqbench run` wrote, compared together.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders that `seqbench run` wrote.")],
     task: Annotated[str, typer.Option(help="Only this task.")] = "",
     metric: Annotated[str, typer.Option(help="By this score instead of the task's main one.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a comparison that is not fair.")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="Rank the models of all runs in one table, also of two runs alike.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the differences of two runs as a report.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Says which model leads, by how much and how surely, and what was not equal."""
-    from reports import compare as comparison
+    """Ranks the models of runs; of two runs that measured the same models, says what differs between the two.
 
-    found = comparison.compare(runs, task, metric, strict)
-    print(comparison.as_json(found) if as_json else comparison.text(found))
+    Environments first; then each model's score, and its times, with an interval of the difference.
+    """
+    from bench import comparing
+
+    print(comparing.told(runs, task, metric, strict, together, out, as_json))
 
 
 @app.command(epilog='Example: seqbench answer runs/quick --model lstm --task translation "Turn on the light"')

@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.status import Status
 
 if TYPE_CHECKING:
     from bench.watch import Pulse
@@ -71,3 +73,32 @@ def _note(pulse: Pulse) -> str:
         note += f", best on validation {pulse.best:.1f}"
         note += f", loss {pulse.loss:.2f}" if pulse.loss is not None else ""
     return note
+
+
+class Steps:
+    """What a longer piece of work is at, on a terminal alone, and only once it has taken a while."""
+
+    PATIENCE = 2.0  # seconds without a word
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.began = time.monotonic()
+        self.status: Status | None = None
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.status:
+            self.status.stop()
+
+    def say(self, step: str) -> None:
+        """The next step, such as "figure 3 of 40"."""
+        waited = time.monotonic() - self.began
+        if not self.console.is_terminal or waited < self.PATIENCE:
+            return
+        told = escape(f"{step} ({waited:.0f} s)")
+        if self.status is None:
+            self.status = self.console.status(told)
+            self.status.start()
+        self.status.update(told)

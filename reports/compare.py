@@ -54,7 +54,7 @@ def compare(runs: Sequence[Path], task: str = "", metric: str = "", strict: bool
     task or metric. Raises RecordError when a run cannot be read.
     """
     stored = gather([Path(run) for run in runs])
-    found = [one for part in _by_variant(_measured(stored, metric)) for one in _comparisons(*part, task)]
+    found = [one for part in _by_variant(measured(stored, metric)) for one in _comparisons(*part, task)]
     if not found:
         raise ReportError(_nothing(stored, task))
     for one in found if strict else ():
@@ -62,7 +62,7 @@ def compare(runs: Sequence[Path], task: str = "", metric: str = "", strict: bool
     return Compared([run.resolve().name for run in map(Path, runs)], _unlike(found), found)
 
 
-def _measured(stored: Stored, metric: str) -> Stored:
+def measured(stored: Stored, metric: str) -> Stored:
     """The same rows, headed by another metric. Raises ReportError where no row of a model has a score of that name."""
     if not metric:
         return stored
@@ -158,7 +158,7 @@ def _told(one: Comparison) -> Iterator[str]:
         yield f"{one.title if len(one.tables) == 1 else words.task(part.task)}: {words.headed(models[0].metric)}"
         yield from [f"! {said}"] if said else []
         yield from ["! Models in another table are not compared with these."] if len(one.tables) > 1 else []
-        yield from _aligned([_standing(place, line) for place, line in enumerate(models, 1)], right=(0, 2))
+        yield from aligned([_standing(place, line) for place, line in enumerate(models, 1)], right=(0, 2))
         yield from [_floor(part.lines)] if len(models) < len(part.lines) else []
         yield ""
         yield from _pairs(part.pairs) if part.pairs else ["One model: nothing to compare it with."]
@@ -188,7 +188,7 @@ def _floor(lines: Sequence[Line]) -> str:
 def _pairs(found: Sequence[Pair]) -> Iterator[str]:
     tested = words.plural(sum(pair.p is not None for pair in found), "test")
     yield f"Two by two: difference, 95 % interval of each by itself, p corrected by Holm over {tested}"
-    yield from _aligned([_pair(pair) for pair in found], right=(1,))
+    yield from aligned([_pair(pair) for pair in found], right=(1,))
     settling: dict[str, list[str]] = {}
     for pair in found:
         if pair.verdict != LEADS:
@@ -213,7 +213,7 @@ def _pair(pair: Pair) -> list[str]:
     ]  # fmt: skip
 
 
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[str]:
     """Cells in columns, those of `right` to the right."""
     widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -230,15 +230,15 @@ def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterator[st
 def as_json(found: Compared) -> str:
     """The same for a program."""
     told = {"runs": [*found.runs], "unlike": [*found.unlike], "comparisons": [_plain(one) for one in found.comparisons]}
-    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(finite(told), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _finite(told: Any) -> Any:
+def finite(told: Any) -> Any:
     """JSON has no infinity: scores near the largest number that there is have sums beyond it."""
     if isinstance(told, dict):
-        return {key: _finite(value) for key, value in told.items()}
+        return {key: finite(value) for key, value in told.items()}
     if isinstance(told, list):
-        return [_finite(value) for value in told]
+        return [finite(value) for value in told]
     return None if isinstance(told, float) and not math.isfinite(told) else told
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from bench import statistics
-from bench.statistics import Effect, Floats, Interval
+from bench.statistics import Effect, Interval
 from reports import settling, words
 from reports.tables import Line, difference
 
@@ -87,23 +85,13 @@ def _chance(better: Line, worse: Line, span: Interval | None) -> float | None:
         one, other = better.items, worse.items
         if one and other and one.which == other.which:
             return float(statistics.gap(one.table, other.table).p)
-        return _welch(np.array(better.values), np.array(worse.values))
+        return statistics.welch(better.values, worse.values)
     first, second = better.resamples, worse.resamples
     if first is None or second is None:
         return None
     gaps = first - second
     tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
     return min(1.0, 2 * (tail + 1) / (len(gaps) + 1))
-
-
-def _welch(a: Floats, b: Floats) -> float:
-    """Welch's t test, written out: scipy's warns on seeds that agree to the last digit."""
-    parts = np.array([np.var(x, ddof=1) / len(x) for x in (a, b)])
-    error, gap = float(parts.sum()), float(a.mean() - b.mean())
-    if error == 0:
-        return float(gap == 0)
-    freedom = error**2 / float((parts**2 / (len(a) - 1, len(b) - 1)).sum())
-    return 2 * float(stats.t.sf(abs(gap) / math.sqrt(error), freedom))
 
 
 def _effect(better: Line, worse: Line) -> float | None:

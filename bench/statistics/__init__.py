@@ -5,7 +5,7 @@ so few" are answers.
 """
 
 from bench.statistics.corpus import paired_texts, pseudo_values
-from bench.statistics.crossed import Gap, Parts, around, difference_over_both, gap, half_width, over_both, parts
+from bench.statistics.crossed import Gap, Parts, around, chance, difference_over_both, gap, half_width, over_both, parts
 from bench.statistics.curves import Crossover, Point, crossover, ratio
 from bench.statistics.effects import Effect, standardised, superiority
 from bench.statistics.families import Planned, Verdict, family, holm, paired, sign_flips
@@ -25,6 +25,7 @@ from bench.statistics.intervals import (
     over_seeds,
     resampled,
     resampled_means,
+    welch,
 )
 from bench.statistics.planning import Deviations, deviations, power, seeds_needed, smallest_difference
 from bench.statistics.ranks import TOO_FEW, Ranks, first_reached, profile, ranked, reached
@@ -49,6 +50,7 @@ __all__ = [
     "Values",
     "Verdict",
     "around",
+    "chance",
     "crossover",
     "deviations",
     "difference_over_both",
@@ -79,4 +81,5 @@ __all__ = [
     "smallest_difference",
     "standardised",
     "superiority",
+    "welch",
 ]

@@ -18,9 +18,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from bench.statistics.intervals import BOTH, ITEMS, LEVEL, Floats, Interval, over_seeds
+
+SMALLEST = -300.0  # logarithm of a p below which none is told apart
 
 
 class Parts(NamedTuple):
@@ -93,6 +95,29 @@ def around(mean: float, half: float, bounds: tuple[float, float] | None = None) 
     wide, middle = half / range_ / (share * (1 - share)), math.log(share / (1 - share))
     low, high = (float(special.expit(middle + side * wide)) for side in (-1, 1))
     return bottom + range_ * low, bottom + range_ * high
+
+
+def chance(table: Floats) -> float:
+    """Two-sided p that the mean of a table of seeds by items, (S, I), is zero: where the interval of `over_both` ends.
+
+    For differences of two answerers with the same seeds and items. Of one seed it is Student's over items, of one item
+    over seeds, and 1 where there is one of each. Raises ValueError where scores are missing.
+    """
+    y = _table(table)
+    mean, (s, i) = abs(float(y.mean())), y.shape
+    if min(s, i) < 2:
+        variances, freedom = [float(np.var(y, ddof=1)) / y.size if y.size > 1 else math.inf], [y.size - 1]
+    else:
+        found = parts(y)
+        variances, freedom = [float(found.seeds), float(found.items)], [*found.freedom]
+    if mean == 0 or math.isinf(variances[0]) or not any(variances):
+        return float(mean == 0 or any(variances))
+
+    def beyond(log_p: float) -> float:
+        quantiles = (float(stats.t.isf(math.exp(log_p) / 2, n)) for n in freedom)
+        return math.sqrt(sum(q**2 * part for q, part in zip(quantiles, variances, strict=True))) - mean
+
+    return math.exp(optimize.brentq(beyond, SMALLEST, 0.0)) if beyond(SMALLEST) > 0 else math.exp(SMALLEST)
 
 
 class Gap(NamedTuple):

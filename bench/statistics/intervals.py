@@ -69,6 +69,19 @@ def difference_over_seeds(first: Values, second: Values, level: float = LEVEL) -
     return Interval(gap - half, gap + half, "seeds", n)
 
 
+def welch(first: Values, second: Values) -> float:
+    """Welch's two-sided p of equal means of one value a run; 1 below two a side, 0 or 1 where nothing varies."""
+    a, b = _finite(first), _finite(second)
+    if min(len(a), len(b)) < 2:
+        return 1.0
+    parts = np.array([np.var(x, ddof=1) / len(x) for x in (a, b)])
+    error, gap = float(parts.sum()), float(np.mean(a) - np.mean(b))
+    if error == 0:
+        return float(gap == 0)
+    freedom = error**2 / float((parts**2 / (len(a) - 1, len(b) - 1)).sum())
+    return 2 * float(stats.t.sf(abs(gap) / math.sqrt(error), freedom))
+
+
 def over_items(scores: Values, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Interval | None:
     """Percentile bootstrap interval for the mean of one score an item, (N,); None below two items."""
     x = _finite(scores)
