@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -11,27 +12,39 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from reports import series
 from reports.figures import GRID, INK, MUTED, PAPER, look
+from reports.parts import Table
+from reports.series import Read
 
 SVG = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
+PAINTED = {"fill", "stroke"}
 
 
 class Drawn(NamedTuple):
-    """One figure twice: for a page, in the page's colours and font; and as a file of its own, on white."""
+    """One figure twice: for a page, in the page's colours and font; and as a file of its own, on white.
+
+    `numbers` is what it draws as a table, None where that is nothing.
+    """
 
     inline: Markup
     file: str
+    numbers: Table | None = None
 
 
-def drawn(figure: Figure, name: str, alt: str) -> Drawn:
-    """The figure with `alt` as its title.
+def drawn(figure: Figure, name: str, alt: str, caption: str = "", behind: Mapping[str, str] | None = None) -> Drawn:
+    """The figure with `alt` as its title; each point is told in words, and what stands `behind` its series.
 
     `name` salts the identifiers: several figures share one page, and a clip path must not be another's.
     """
+    found = series.read(figure)
     root = ElementTree.fromstring(_written(figure, name))  # noqa: S314 - what matplotlib just wrote
+    _tagged(root)
+    _titled(root, figure, found, behind or {})
     _lean(root, name)
+    _attributed(root)
     root.set("role", "img")
     title, paper = ElementTree.Element(f"{{{SVG}}}title"), ElementTree.Element(f"{{{SVG}}}rect")
     title.text = alt
@@ -41,7 +54,8 @@ def drawn(figure: Figure, name: str, alt: str) -> Drawn:
     file = _serialised(root)
     root.remove(paper)
     _themed(root)
-    return Drawn(Markup(_serialised(root)), file)  # noqa: S704 - every text in it went through the serialiser
+    inline = Markup(_serialised(root))  # noqa: S704 - every text in it went through the serialiser
+    return Drawn(inline, file, series.table(found, f"{caption or alt}: the numbers"))
 
 
 def _serialised(root: ElementTree.Element) -> str:
@@ -55,6 +69,45 @@ def _written(figure: Figure, name: str) -> str:
     with look(), mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def _tagged(root: ElementTree.Element) -> None:
+    """Says of each group which series it draws, or which it stands for in the legend."""
+    for element in root.iter():
+        kind, _, place = element.get("id", "").partition("-")
+        if kind in ("series", "key") and place.isdigit():
+            del element.attrib["id"]
+            element.attrib.update({"class": kind, f"data-{kind}": place})
+
+
+def _titled(root: ElementTree.Element, figure: Figure, found: Read, behind: Mapping[str, str]) -> None:
+    """Puts what a point is into words, which a browser shows beside the pointer."""
+    groups: dict[str, list[ElementTree.Element]] = {}
+    for group in root.iter(f"{{{SVG}}}g"):
+        if place := group.get("data-series"):
+            groups.setdefault(f"series-{place}", []).append(group)
+    uses = {gid: [use for group in own for use in group.iter(f"{{{SVG}}}use")] for gid, own in groups.items()}
+    for one, strand, mark in series.marks(found):
+        at = figure.axes[0].transData.transform((mark.x, mark.y))
+        use = _nearest(uses.get(one.gid, []), float(at[0]), figure.bbox.height - float(at[1]))
+        if use is not None and not len(use):
+            _say(use, behind.get(one.name) or series.told(found, one, strand, mark))
+    if found.grids and found.series:  # bars, one a row
+        for n, one in enumerate(found.series, 1):
+            for bar, row in zip(groups.get(one.gid, []), found.grids, strict=False):
+                _say(bar, f"{row[0]}: {one.name} {row[n]}")
+
+
+def _nearest(uses: Sequence[ElementTree.Element], x: float, y: float, most: float = 0.2) -> ElementTree.Element | None:
+    """The first mark drawn at a place, in points; None where nothing is: it lies outside of the figure."""
+    near = (u for u in uses if abs(float(u.get("x", 0)) - x) < most and abs(float(u.get("y", 0)) - y) < most)
+    return next(near, None)
+
+
+def _say(element: ElementTree.Element, text: str) -> None:
+    title = ElementTree.Element(f"{{{SVG}}}title")
+    title.text = text
+    element.insert(0, title)
 
 
 def _lean(root: ElementTree.Element, name: str) -> None:
@@ -78,12 +131,17 @@ def _lean(root: ElementTree.Element, name: str) -> None:
                 element.set(key, value.replace("url(#", f"url(#{name}-"))
 
 
+def _attributed(root: ElementTree.Element) -> None:
+    """Styles as attributes, which a page may show whose policy allows no style but its own sheet."""
+    for element in root.iter():
+        for declared in filter(str.strip, element.attrib.pop("style", "").split(";")):
+            name, _, value = declared.partition(":")
+            element.set(name.strip(), value.strip())
+
+
 def _themed(root: ElementTree.Element) -> None:
     for attribute in ("width", "height"):  # the page sets the size; viewBox keeps the shape
         root.attrib.pop(attribute, None)
     for element in root.iter():
-        style = element.get("style", "")
-        for colour, variable in THEME.items():
-            style = style.replace(colour, variable)
-        if style:
-            element.set("style", style)
+        for name in PAINTED & element.attrib.keys():
+            element.set(name, THEME.get(element.attrib[name], element.attrib[name]))

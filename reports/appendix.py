@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reports import failures, frames, parts, words
+from reports import anchors, failures, frames, parts, words
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
 from reports.stored import LONG, Row, Stored, command, described, finished, variant
@@ -97,25 +97,49 @@ def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Sec
     ]
     trials = [(line.name, words.task(line.task), row) for line in lines for row in line.rows]
     first = [(line.name, words.task(line.task), line.rows[0]) for line in lines if line.kind == "model"]
-    alike = {(Cell(n), Cell(where), Cell(_settings(row))): None for n, where, row in (*first, *timed[: most.commands])}
-    told = tuple(alike)  # seeds of one configuration have one line
-    commands = (
-        (Cell(name), Cell(where), Cell(str(row.result.seed)), Cell(command(row.result)))
-        for name, where, row in (*trials, *timed)
-        if row.result.command
-    )
+    told = _told([*first, *timed[: most.commands]])  # seeds of one configuration have one line
+    made = [(name, where, row) for name, where, row in (*trials, *timed) if row.result.command]
     number = sum(bool(row.result.command) for own in stored.by_task.values() for row in own)
     number += sum(bool(row.result.command) for _, _, row in timed)
-    shown, note = parts.first(commands, most.commands, number, "commands")
+    shown, note = parts.first((_origin(*one) for one in made), most.commands, number, "commands")
     return [
         _table("Machine and versions", ("", ""), *_environment(stored, most)),
         _table("How each score is computed", ("task", "metric", "signature"), *_signatures(stored, most)),
         _table("Settings", ("model", "task", "settings"), told),
         _table(
-            "The command that made each number", ("model", "task", "seed", "command"), tuple(shown),
-            note + EVERY if note else "",
+            "The command that made each number", ("model", "task", "seed", "commit", "machine", "command"),
+            tuple(shown), note + EVERY if note else "",
         ),
     ]  # fmt: skip
+
+
+def _told(configured: Iterable[tuple[str, str, Row]]) -> Rows:
+    """A line a configuration, found by those that ran under it."""
+    found: dict[tuple[str, str, str], str] = {}
+    for name, where, row in configured:
+        found.setdefault((name, where, _settings(row)), anchors.settings(row))
+    return tuple((Cell(name, anchor=at), Cell(where), Cell(said)) for (name, where, said), at in found.items())
+
+
+def _origin(name: str, where: str, row: Row) -> tuple[Cell, ...]:
+    """What made a number: seed, commit, machine and command; the model's name leads on to its settings."""
+    told = row.result.environment
+    return (
+        Cell(name, anchor=anchors.row(row), link=anchors.settings(row)),
+        Cell(where),
+        Cell(str(row.result.seed)),
+        Cell(words.clean(str(told.get("commit") or "–"))[:12]),
+        Cell(words.cut(machine(told), 60) or "–"),
+        Cell(command(row.result)),
+    )
+
+
+def machine(environment: dict[str, Any]) -> str:
+    """ "AMD EPYC (cpu, 2 threads)"."""
+    name = words.clean(str(environment.get("processor") or ""))
+    more = [words.clean(str(environment["device"]))] if environment.get("device") else []
+    more += [words.plural(environment["threads"], "thread")] if isinstance(environment.get("threads"), int) else []
+    return f"{name} ({', '.join(more)})" if name and more else name or ", ".join(more)
 
 
 def _table(title: str, head: tuple[str, ...], rows: Rows, note: str = "") -> Section | None:

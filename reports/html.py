@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -14,10 +16,12 @@ from markupsafe import Markup
 from pandas import DataFrame
 from PIL import Image
 
-from reports import ReportError, figures, frames, words
+from reports import ReportError, anchors, figures, frames, words
 from reports._svg import Drawn, drawn
 from reports._told import Tell, counted, quiet
+from reports.magnitude import carried
 from reports.page import Page, page
+from reports.parts import Drawing
 from reports.stored import gather
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,14 +58,22 @@ def written(found: Page, out: Path, rows: DataFrame, tell: Tell = quiet) -> Path
 
 def _files(found: Page, tell: Tell = quiet) -> dict[str, bytes]:
     """Every file of a report but its rows, by name below the report's folder; the page itself comes last."""
+    found = anchors.anchored(found)
     sections = [section for *_, sections in found.parts for section in sections]
-    drawings = [*found.drawings, *(drawing for section in sections for drawing in section.drawings)]
     shown = [sample for section in sections for sample in section.samples if sample.picture]
-    figured = {d.name: drawn(d.figure, d.name, words.clean(d.alt)) for d in counted(drawings, "figure", tell)}
+    figured = {d.name: _drawn(d) for d in counted(anchors.drawings(found), "figure", tell)}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
     text = {f"figures/{name}.svg": figure.file for name, figure in figured.items()}
     text |= {"report.md": _markdown(found), "index.html": _page(found, figured)}
     return {**pictures, **{name: content.encode() for name, content in text.items()}}
+
+
+def _drawn(one: Drawing) -> Drawn:
+    """A figure with the table under it."""
+    behind = {name: words.clean(told) for name, told in one.behind}
+    made = drawn(one.figure, one.name, words.clean(one.alt), one.caption, behind)
+    numbers = one.data or made.numbers
+    return made._replace(numbers=numbers and dataclasses.replace(numbers, anchor=f"numbers-{one.name}"))
 
 
 def _png(uri: str | None) -> bytes:
@@ -76,9 +88,41 @@ def _png(uri: str | None) -> bytes:
 def _page(found: Page, figured: dict[str, Drawn]) -> str:
     environment = _environment(lambda value: words.clean(value) if _plain(value) else value)
     environment.filters["svg"] = lambda drawing: figured[drawing.name].inline
+    environment.filters["numbers"] = lambda drawing: figured[drawing.name].numbers
     environment.filters["data"] = lambda text: base64.b64encode(text.encode()).decode()
-    style = Markup((TEMPLATES / "style.css").read_text("utf-8"))  # noqa: S704 - ours, from beside this file
-    return environment.get_template("index.html.j2").render(page=found, style=style)
+    environment.filters["carried"] = lambda cell: carried(cell.text, cell.value)
+    environment.filters["hue"] = hue
+    style = (TEMPLATES / "style.css").read_text("utf-8") + _hues(found)
+    script = (TEMPLATES / "script.js").read_text("utf-8")
+    page = environment.get_template("index.html.j2")
+    told = {"style": style, "script": script, "policy": policy(style, script)}
+    ours = {name: Markup(text) for name, text in told.items()}  # noqa: S704 - from beside this file, and checksums
+    return page.render(page=found, **ours)
+
+
+def policy(style: str, script: str) -> str:
+    """What a browser lets the page do: apply this sheet, run this script, show its own pictures, and nothing else."""
+    return (
+        f"default-src 'none'; script-src {_checksum(script)}; style-src {_checksum(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _checksum(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def hue(colour: str) -> str:
+    """The class of a colour: the page's policy allows no style beside its one sheet."""
+    return "hue-" + re.sub(r"[^a-z0-9]+", "", colour.lower())
+
+
+def _hues(found: Page) -> str:
+    """A rule for each colour that a model's mark has on the page."""
+    answers = (a[0] for *_, sections in found.parts for one in sections for s in one.samples for a in s.answers)
+    cells = (cell for table in anchors.tables(found) for row in table.rows for cell in row)
+    colours = sorted({cell.colour for cell in (*answers, *cells)} - {""})
+    return "".join(f".{hue(colour)} {{ color: {colour}; }}\n" for colour in colours)
 
 
 def _markdown(found: Page) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from bench.statistics import Interval, over_seeds
-from reports import figures, long_figures, parts, speed, words
+from reports import anchors, figures, long_figures, parts, speed, words
 from reports.failures import wilson
 from reports.long_figures import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
@@ -232,7 +232,8 @@ def missing(stored: Stored, probe: str, panel: Panel) -> str:
 def head(one: Line) -> Cell:
     """The first cell of a line: its name and mark."""
     style = figures.styles([one.model])[one.model]
-    return Cell(one.name, mark=figures.MARKS.get(style.marker, "●"), colour=style.colour)
+    made = anchors.row(one.rows[0])
+    return Cell(one.name, mark=figures.MARKS.get(style.marker, "●"), colour=style.colour, link=made)
 
 
 def mean(values: Values) -> float:

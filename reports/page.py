@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from bench.record import Result
 from bench.statistics import BOTH, ITEMS, SEEDS, Interval
 from reports import (
+    anchors,
     appendix,
+    behind,
     by_length,
     data_curves,
     extrapolation,
@@ -183,10 +184,11 @@ class _Keys:
     def cell(self, line: Line) -> Cell:
         """The first cell of a line."""
         if line.kind == "floor":
-            return Cell(line.name)
+            return Cell(line.name, link=anchors.row(line.rows[0]))
         style = self.styles[line.model]
         mark = figures.MARKS.get(style.marker, "●")
-        return Cell(line.name, mark=mark, colour=style.colour, warning=summary.warning(line))
+        made = anchors.row(line.rows[0])
+        return Cell(line.name, mark=mark, colour=style.colour, warning=summary.warning(line), link=made)
 
 
 def _title(stored: Stored) -> str:
@@ -209,7 +211,7 @@ def _facts(stored: Stored) -> str:
     told += [words.plural(len(tried), "trial") + " of tuning"] if tried else []
     suites = [words.clean(suite) for suite in sorted({row.result.suite for row in stored.rows} - {""})]
     environments = {id(e): e for e in (r.environment for r in (*quality, *others))}.values()
-    machines = sorted({_machine(e) for e in environments} - {""})
+    machines = sorted({appendix.machine(e) for e in environments} - {""})
     said = ", ".join(told) + (f"; suite {words.several(suites)}" if suites else "")
     return f"{said}; on {words.several(machines)}" if machines else said
 
@@ -221,14 +223,6 @@ def _counted(stored: Stored, quality: Sequence[Result]) -> list[str]:
         words.plural(len({r.seed for r in quality}), "seed"),
         words.plural(len(quality), "trial"),
     ]
-
-
-def _machine(environment: dict[str, Any]) -> str:
-    """ "AMD EPYC (cpu, 2 threads)"."""
-    name = words.clean(str(environment.get("processor") or ""))
-    more = [words.clean(str(environment["device"]))] if environment.get("device") else []
-    more += [words.plural(environment["threads"], "thread")] if isinstance(environment.get("threads"), int) else []
-    return f"{name} ({', '.join(more)})" if name and more else name or ", ".join(more)
 
 
 def within(found: Interval | None, metric: str) -> str:
@@ -269,7 +263,7 @@ def _scored(lines: Sequence[Line], key: tuple[str, str]) -> Cell:
     if line is None:
         return Cell("–", note="no result")
     warning, best = summary.warning(line), line is lines[0]
-    return Cell(words.number(line.value, line.metric), note=_note(line), strong=best, warning=warning)
+    return behind.scored(line, note=_note(line), strong=best, warning=warning)
 
 
 def _note(line: Line) -> str:
@@ -282,6 +276,7 @@ def _ranking(task: str, lines: Sequence[Line]) -> Drawing:
         f"quality-{slug(task)}",
         f"{words.task(task)}: {_told(lines)}",
         f"{words.task(task)}: {words.metric(lines[0].metric)}",
+        behind=behind.series(lines),
     )
 
 
@@ -312,8 +307,8 @@ def _sides(task: str, lines: Sequence[Line], keyed: _Keys) -> Table:
     rows = tuple(
         (
             keyed.cell(line),
-            Cell(
-                words.number(line.value, line.metric),
+            behind.scored(
+                line,
                 note=line.seeds if line.failed else "",
                 strong=line is lines[0] and line.kind == "model",
             ),
@@ -331,9 +326,9 @@ def _costs(line: Line) -> list[Cell]:
     get = line.means.get
     updates = get("updates", _used(line, "updates"))
     return [
-        Cell(words.amount(get("parameters_trained"))),
-        Cell(words.amount(get("parameters_total"))),
-        Cell(words.seconds(get("train_seconds"))),
+        Cell(words.amount(get("parameters_trained")), value=get("parameters_trained")),
+        Cell(words.amount(get("parameters_total")), value=get("parameters_total")),
+        Cell(words.seconds(get("train_seconds")), value=get("train_seconds")),
         Cell(words.count(updates)),
         *(Cell(words.count(get(f"{what}_tokens_per_second"))) for what in ("source", "target", "generate")),
     ]
@@ -392,6 +387,7 @@ def _cost(task: str, lines: Sequence[Line]) -> Section | None:
         f"cost-{slug(task)}",
         f"{words.task(task)}, {words.headed(lines[0].metric)} against training time: {'; '.join(said)}",
         f"{words.task(task)}: {words.metric(lines[0].metric)} against training time",
+        behind=behind.series(lines),
     )
     return Section(words.task(task), drawings=(drawing,))
 

@@ -22,6 +22,12 @@ class Cell:
     mark: str = ""
     colour: str = ""
     warning: str = ""
+    value: float | None = (
+        None  # what it is sorted by, in the column's own unit, where its text tells that in fewer digits
+    )
+    tip: str = ""  # what stands behind it, told on hover, focus and touch
+    link: str = ""  # anchor of the row that it was made of
+    anchor: str = ""  # by which a link finds the row that starts here
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +46,18 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """A figure, the name of its file, what it shows in words, and the line under it."""
+    """A figure, the name of its file, what it shows in words, and the line under it.
+
+    `data` is the table under it, by default what `reports.series` reads from the figure; `behind` tells of a series
+    by its name what its points cannot: over how many seeds, say.
+    """
 
     figure: Figure
     name: str
     alt: str
     caption: str
+    data: Table | None = None
+    behind: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +94,7 @@ class Section:
     note: str = ""
     explained: str = ""
     said: tuple[str, ...] = ()  # sentences that stand before the figures
+    anchor: str = ""  # by which a link finds its heading
 
 
 @dataclasses.dataclass(frozen=True)

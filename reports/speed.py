@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.statistics import Point, ratio
-from reports import figures, speed_figures, words
+from reports import anchors, figures, speed_figures, words
 from reports.parts import Cell, Drawing
 from reports.speed_figures import Series
 from reports.stored import Row, Stored, differing, finished, machine, settings
@@ -155,7 +155,8 @@ def company(one: Measured) -> str:
 def head(one: Measured) -> Cell:
     """The first cell of a measurement: its name and mark, and a warning where it had company."""
     style = figures.styles([one.model])[one.model]
-    return Cell(one.name, mark=figures.MARKS.get(style.marker, "●"), colour=style.colour, warning=company(one))
+    made, mark = anchors.row(one.row), figures.MARKS.get(style.marker, "●")
+    return Cell(one.name, mark=mark, colour=style.colour, warning=company(one), link=made)
 
 
 def cell(one: Measured, name: str, write: Write, note: str = "") -> Cell:

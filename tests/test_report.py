@@ -20,7 +20,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 import reports
 from bench.record import RecordError, Result, append, store
-from reports import figures, tables, words
+from reports import figures, html, tables, words
 from reports.html import write
 from reports.stored import gather
 
@@ -34,6 +34,7 @@ MODELS = {  # quality, seconds of training
 NOUNS = {"dog": "perro", "cat": "gato", "house": "casa", "book": "libro", "river": "río", "garden": "jardín"}
 VERBS = {"sees": "ve", "wants": "quiere", "finds": "encuentra"}
 SHAPES = ["a red circle above a blue square", "a green star left of a red circle", "a small yellow ring"]
+PAINT = {"fill", "stroke", "clip-path", "style"}
 HOSTILE = "<script>alert(1)</script>\"onerror=alert(2) '|`*_[x](javascript:1) "
 HOSTILE += "\u2028\u202e\u200f\x00 $\\frac{1}$ &amp; {{7*7}}"
 
@@ -242,8 +243,9 @@ def seen(folder: Path) -> Seen:
 
 
 def text(folder: Path) -> str:
-    """The page's words, its style sheet left out."""
-    return " ".join(" ".join(t for t in seen(folder).text if "--paper:" not in t).split())
+    """The page's words, its style sheet and script left out."""
+    kept = (t for t in seen(folder).text if "--paper:" not in t and "'use strict'" not in t)
+    return " ".join(" ".join(kept).split())
 
 
 def numbers(page: str) -> set[str]:
@@ -251,16 +253,26 @@ def numbers(page: str) -> set[str]:
 
 
 def inert(folder: Path) -> None:
-    """Nothing in the page runs or fetches anything."""
+    """Nothing in the page runs or fetches anything but our one script, whose checksum the page's policy names."""
     page = seen(folder)
-    assert not {"script", "iframe", "object", "embed", "base", "form"} & {*page.tags}
+    assert not {"iframe", "object", "embed", "base", "form"} & {*page.tags}
+    assert page.tags.count("script") == 1
+    assert html.policy(*parts(folder)) in [value for name, value in page.attributes if name == "content"]
+    assert "style" not in {name for name, _ in page.attributes}
     assert page.tags.count("link") == 1  # the empty icon, without which browsers ask for one
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     for name, value in page.attributes:
         if name in {"src", "href", "xlink:href"}:
             assert re.match(r"#|data:image/png;base64,|data:text/csv|data:,|results\.(csv|parquet)$", value), value
-        if name == "style":
-            assert not re.search(r"url\((?!#)|@import|expression", value)
+        assert not (name != "content" and re.search(r"url\((?!#)|@import|expression", value) and name in PAINT), value
+
+
+def parts(folder: Path) -> tuple[str, str]:
+    """The page's style sheet and script, as a browser would hash them."""
+    page = (folder / "index.html").read_text("utf-8")
+    (style,), (script,) = (re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script"))
+    assert script == (html.TEMPLATES / "script.js").read_text("utf-8")
+    return style, script
 
 
 def test_the_page_answers_which_model_for_which_task_at_which_cost(made):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import functools
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -15,7 +17,7 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from test_report import inert, picture, seen, text, trial
+from test_report import inert, parts, picture, seen, text, trial
 
 from bench.record import Result, append, store
 from reports import figures, html, words
@@ -208,18 +210,21 @@ def svgs(names: list[str]) -> set[str]:
     return found
 
 
-def test_a_page_allows_no_script_and_no_address(tmp_path):
+def test_a_page_allows_its_own_sheet_and_script_and_no_address(tmp_path):
     trial(tmp_path / "run", "lstm", "sentiment")
     folder = html.write([tmp_path / "run"], tmp_path / "page").parent
     page = (folder / "index.html").read_text("utf-8")
     (policy,) = [value for name, value in seen(folder).attributes if name == "content" and "default-src" in value]
     allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    style, script = (base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts(folder))
     assert allowed == {
-        "default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inline'", "base-uri": "'none'",
-        "form-action": "'none'",
+        "default-src": "'none'", "script-src": f"'sha256-{script}'", "style-src": f"'sha256-{style}'",
+        "img-src": "data:", "base-uri": "'none'", "form-action": "'none'",
     }  # fmt: skip
-    assert page.index("Content-Security-Policy") < page.index("<style") < page.index("<body")
-    assert "script" not in seen(folder).tags
+    assert page.index("Content-Security-Policy") < page.index("<style") < page.index("<body") < page.index("<script")
+    assert not {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("} & {*re.findall(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(", parts(folder)[1]
+    )}  # fmt: skip
 
 
 def test_a_run_with_a_hostile_name_is_named_as_text(undrawn, tmp_path):

@@ -113,7 +113,10 @@ def test_what_is_left_out_is_said(many):
     folder, _, sweep = many
     page = text(folder)
     inert(folder)
-    assert f"Showing the first {15 if sweep else 100} of 2,938 commands. Every trial is in results.csv and results.parquet." in page
+    assert (
+        f"Showing the first {15 if sweep else 100} of 2,938 commands. Every trial is in results.csv and results.parquet."
+        in page
+    )
     assert "60 trials of 2,998 gave no number" in page
     assert ("Translation: showing the first 15 of 2,938 configurations" in page) == sweep
     assert ("showing the first 5 of up to 600 seeds" in page) != sweep
@@ -135,7 +138,10 @@ def test_many_failures_are_counted_by_reason_and_shown_up_to_a_number(tmp_path):
     (run / record.RESULTS).write_text("".join(json.dumps(row) + "\n" for row in lost))
     page = text(write([run], tmp_path / "page").parent)
     assert "Reasons, the most frequent first" in page
-    assert "Showing the first 100 of 3,000 trials without a number. Every trial is in results.csv and results.parquet." in page
+    assert (
+        "Showing the first 100 of 3,000 trials without a number. Every trial is in results.csv and results.parquet."
+        in page
+    )
     assert page.count("reason 1") < 200
 
 
