@@ -18,7 +18,7 @@ def normalisation(kind: Kind, width: int) -> nn.Module:
     if kind == "layer":  # (x - mean) / deviation over the features of a position  (Ba et al., 2016)
         return nn.LayerNorm(width, EPSILON)
     if kind == "rms":  # x / root mean square over the features of a position  (Zhang and Sennrich, 2019)
-        return nn.RMSNorm(width, EPSILON)
+        return RmsNorm(width, EPSILON)
     if kind == "batch":
         return BatchNorm(width, EPSILON)
     return DynamicTanh(width) if kind == "tanh" else nn.Identity()
@@ -28,6 +28,15 @@ def normalised(norm: nn.Module, x: Float[Tensor, "B T D"], real: Bool[Tensor, "B
     """`x` after a normalisation; only one over the batch asks which positions are `real`, no padding."""
     out: Tensor = norm(x, real) if isinstance(norm, BatchNorm) else norm(x)
     return out
+
+
+class RmsNorm(nn.RMSNorm):
+    """torch's, in full precision under autocast, as the others are."""
+
+    def forward(self, x: Float[Tensor, "*N D"]) -> Float[Tensor, "*N D"]:
+        """Every position by itself."""
+        assert self.weight is not None
+        return super().forward(x.to(self.weight.dtype))
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -49,11 +58,11 @@ class BatchNorm(nn.BatchNorm1d):
             )
             return flat.view_as(x)
         # by sums over a mask and not over chosen rows: how many there are, a GPU would have to tell the host
-        weight = x.new_ones(x.shape[:2]) if real is None else real.to(x.dtype)
+        weight = (x.new_ones(x.shape[:2]) if real is None else real.to(x.dtype))[..., None]
         count = weight.sum()
-        mean = torch.einsum("btd,bt->d", x, weight) / count
+        mean = (x * weight).sum((0, 1)) / count
         away = x - mean
-        variance = torch.einsum("btd,bt->d", away.square(), weight) / count
+        variance = (away.square() * weight).sum((0, 1)) / count
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
