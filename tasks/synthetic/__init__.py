@@ -84,6 +84,13 @@ class Synthetic(Task):
     def solve(self, source: np.ndarray) -> list[int]:
         """The right answer to one source (S,) of symbols, as symbols or as a list of one label: a reference."""
 
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int] | None:
+        """Of each symbol of the right answer to a source (S,) the place, from 0, that it was read from; -1: from none.
+
+        None where the task knows no such place: symbols are computed, or equal ones could stand for one another.
+        """
+        return None
+
     def fits(self, length: int) -> None:
         """Whether the other settings allow that length. Raises BadInput, which says the limit."""
 

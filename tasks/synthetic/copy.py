@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -39,6 +41,10 @@ class Copy(Synthetic):
     def solve(self, source: np.ndarray) -> list[int]:
         """All that is neither blank nor sign."""
         return [int(symbol) for symbol in source if symbol < ALPHABET]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """Place for place."""
+        return list(range(KEPT))
 
 
 TASK = Copy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -34,6 +36,10 @@ class Duplicate(Synthetic):
     def solve(self, source: np.ndarray) -> list[int]:
         """Round the source, from its start, two times."""
         return [int(source[place % len(source)]) for place in range(2 * len(source))]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """From the start to the end, twice."""
+        return [*range(len(source)), *range(len(source))]
 
 
 TASK = Duplicate

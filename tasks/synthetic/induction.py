@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -38,6 +40,10 @@ class Induction(Synthetic):
         """One place behind the only other."""
         *before, last = source.tolist()
         return [before[before.index(last) + 1]]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """Behind where the last symbol came before."""
+        return [source.tolist().index(source[-1]) + 1]
 
 
 TASK = Induction

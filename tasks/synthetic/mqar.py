@@ -96,5 +96,11 @@ class Mqar(Synthetic):
         keys = [key for key in (pairs if asked is None else asked) if key != self.symbols - 1]
         return [symbol for key in keys for symbol in (key, *blanks, pairs[key])]
 
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """Behind its key, for each value; keys and pauses are given."""
+        behind = {int(symbol): place + 1 for place, symbol in enumerate(source)}
+        step = 2 + self.config.pause
+        return [behind[answer[n + 1 - step]] if n % step == step - 1 else -1 for n in range(len(answer))]
+
 
 TASK = Mqar

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -34,6 +36,10 @@ class Recall(Synthetic):
     def solve(self, source: np.ndarray) -> list[int]:
         """The only symbol that is no noise."""
         return [int(symbol) for symbol in source if symbol < KEYS]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """The first."""
+        return [0]
 
 
 TASK = Recall

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -33,6 +35,10 @@ class Reverse(Synthetic):
         """Taken from the end, one after the other."""
         rest = source.tolist()
         return [rest.pop() for _ in source]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """The last place first."""
+        return list(range(len(source)))[::-1]
 
 
 TASK = Reverse

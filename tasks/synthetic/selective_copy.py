@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -40,6 +42,10 @@ class SelectiveCopy(Synthetic):
     def solve(self, source: np.ndarray) -> list[int]:
         """All that is no blank."""
         return [int(symbol) for symbol in source if symbol != BLANK]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """Where no blank is."""
+        return [int(place) for place in np.flatnonzero(source != BLANK)]
 
 
 TASK = SelectiveCopy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.synthetic import Drawn, Synthetic
@@ -45,6 +47,10 @@ class Stack(Synthetic):
             elif stack:
                 stack.pop()
         return stack[::-1]
+
+    def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
+        """Where each symbol that is left was pushed, or lay at first, the highest first."""
+        return [int(place) for place in np.flatnonzero(staying(source[None])[0])][::-1]
 
 
 def staying(sources: np.ndarray) -> np.ndarray:
