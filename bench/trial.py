@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SEEDS = ("order", "initial", "reservoir")  # of data; of first weights and dropout; of an echo-state network's weights
-TIMED = ("throughput", "parallelism", "scaling")  # probes that measure time and memory
+TIMED = ("throughput", "parallelism", "scaling", "decoding")  # probes that measure time and memory
 
 
 @dataclasses.dataclass(frozen=True)
