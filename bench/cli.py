@@ -363,6 +363,27 @@ def compare(
     print(comparing.told(runs, task, metric, strict, together, out, as_json))
 
 
+@app.command(epilog="Example: seqbench publish runs/quick --name quick-two-cores")
+def publish(
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders that `seqbench run` wrote.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the published folder: small letters, digits and hyphens.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of what has this name.")] = False,
+    headline: Annotated[bool, typer.Option("--headline", help="Let it head README.md from now on.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Make every published report again, from its own results.")
+    ] = False,
+    most: Annotated[float, typer.Option(help="MiB of answers and attention, at most.", min=0)] = 32,
+    into: Annotated[Path | None, typer.Option(help="Folder of published reports; default reports/published.")] = None,
+) -> None:
+    """Puts a report with its results under reports/published, and refreshes the index there and README.md.
+
+    Answers and attention are copied, parameters are not, and no row tells where it was made.
+    """
+    from bench import publishing
+
+    print("\n".join(publishing.published(runs or [], name, replace, headline, refresh, int(most * 2**20), into)))
+
+
 @app.command(epilog='Example: seqbench answer runs/quick --model lstm --task translation "Turn on the light"')
 def answer(
     run: Annotated[Path, typer.Argument(help="Folder that `seqbench run` wrote.")],

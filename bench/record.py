@@ -24,6 +24,7 @@ from bench import disk
 from bench.disk import RecordError
 
 __all__ = [
+    "LEFT_OUT",
     "RESULTS",
     "SCHEMA",
     "RecordError",
@@ -43,6 +44,7 @@ SCHEMA = 2
 RESULTS = "results.jsonl"
 ASIDE = "results.torn"  # where a torn last line is kept
 LARGEST_ROW = 64 * 1024  # bytes; longer things belong in artifacts
+LEFT_OUT = "left_out"  # in an artifact's entry: why a published run does not hold it
 SEALED = 64  # bytes that a row's checksums take
 SEAL = re.compile(rb', "after": "([0-9a-f]{16}|)", "sum": "([0-9a-f]{16})"\}$')
 
@@ -54,7 +56,8 @@ class Result:
     `curve` holds one point an evaluation: updates, examples, tokens, seconds (training clock), loss
     (training, mean since the last point) and the validation metrics.
     `artifacts` maps a name to {"path": below the run's folder, "sha256": ...}:
-    answers (answers.json), attention (attention.json), checkpoint (model.safetensors).
+    answers (answers.json), attention (attention.json), checkpoint (model.safetensors). An entry with "left_out", which
+    says why, is of a file that was not published with the row.
     """
 
     probe: str  # what was measured: "quality", "floor" (an answerer without a sequence model), or a probe of time
@@ -275,9 +278,12 @@ def store(run: Path, trial: str, name: str, content: bytes) -> dict[str, str]:
 
 
 def artifact(run: Path, result: Result, name: str) -> bytes | None:
-    """The bytes of an artifact, or None where the row names none. Raises RecordError when damaged."""
+    """The bytes of an artifact, or None where the row names none or says why it was left out.
+
+    Raises RecordError when damaged.
+    """
     entry = result.artifacts.get(name)
-    if entry is None:
+    if entry is None or LEFT_OUT in entry:
         return None
     path = (run / entry["path"]).resolve()
     if not path.is_relative_to(run.resolve()):

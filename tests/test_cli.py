@@ -287,6 +287,7 @@ def test_the_commands_and_options_stay_as_they_are():
         "doctor",
         "list",
         "plan",
+        "publish",
         "report",
         "run",
         "tune",
