@@ -9,10 +9,11 @@ from typing import Any
 from reports import anchors, failures, frames, parts, words
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
-from reports.stored import LONG, Row, Stored, command, described, finished, variant
+from reports.stored import LONG, Row, Stored, command, described, finished, number, own_data, variant
 from reports.tables import Line
 
 Rows = tuple[tuple[Cell, ...], ...]
+OVERLAP = ("task", "data", "of validation, also in training", "of test, also in training or validation")
 EVERY = " Every trial is in results.csv and results.parquet."
 
 
@@ -104,6 +105,7 @@ def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Sec
     shown, note = parts.first((_origin(*one) for one in made), most.commands, number, "commands")
     return [
         _table("Machine and versions", ("", ""), *_environment(stored, most)),
+        _table("Own data: items that stand in two splits", OVERLAP, *_overlaps(stored, most)),
         _table("How each score is computed", ("task", "metric", "signature"), *_signatures(stored, most)),
         _table("Settings", ("model", "task", "settings"), told),
         _table(
@@ -155,6 +157,18 @@ def _environment(stored: Stored, most: Limits, values: int = 4) -> tuple[Rows, s
     shown, note = parts.first(told.items(), most.facts, len(told), "facts")
     listed = ((key, [*found][:values] + (["…"] if len(found) > values else [])) for key, found in shown)
     return tuple((Cell(key.replace("_", " ")), Cell("; ".join(found))) for key, found in listed), note
+
+
+def _overlaps(stored: Stored, most: Limits) -> tuple[Rows, str]:
+    """How many items of validation and test an earlier split holds too, of each task on one's own data."""
+    found: dict[tuple[str, str, str, str], None] = {}
+    for r in (row.result for row in stored.quality):
+        told = r.config.get("overlap")
+        if isinstance(told, dict) and told:
+            counts = (words.count(number(told.get(split))) for split in ("validation", "test"))
+            found[words.task(r.task), own_data(r), *counts] = None  # type: ignore[index]
+    shown, note = parts.first(found, most.facts, len(found), "tasks")
+    return tuple(tuple(Cell(text) for text in entry) for entry in shown), note
 
 
 def _spoken(value: Any) -> str:

@@ -46,6 +46,11 @@ class Published:
 
     def said(self) -> list[str]:
         """A line each for a person to read."""
+        if not self.rows:
+            return [
+                f"Kept: {self.folder}: its answers are not there; publish it from its run once more, "
+                f"with --name {self.folder.name} --replace"
+            ]
         lines = [f"Published: {self.folder}: {words.plural(self.rows, 'row')}, {words.memory(self.bytes)} of artifacts"]
         lines += [f"  {words.plural(number, 'file')} left out: {why}" for why, number in self.left_out.items()]
         torn = f"  {words.plural(self.torn, 'line')} passed over: torn, or changed since written"
@@ -80,12 +85,24 @@ def publish(
 
 
 def refresh(into: Path = PUBLISHED, most: int = MOST, tell: Tell = quiet) -> list[Published]:
-    """Makes the report of everything that is published again, from its own rows. Raises ReportError and RecordError."""
+    """Makes every published report again, from its own rows. Raises ReportError and RecordError.
+
+    One whose answers were never published with it stays as it is, since its page shows more than it could again.
+    """
     found = []
     for folder in shelf.folders(into):
         tell(f"publishing {folder.name}")
-        found.append(publish([folder], folder.name, into, True, most, tell))
+        if lacking(folder):
+            found.append(Published(folder, 0, 0, 0, {}))
+        else:
+            found.append(publish([folder], folder.name, into, True, most, tell))
     return found
+
+
+def lacking(folder: Path) -> bool:
+    """Whether rows name answers or attention that are neither there nor said to be left out. Raises RecordError."""
+    named = (e for row in record.read(folder) for name, e in row.artifacts.items() if name in SHOWN)
+    return any(isinstance(e, dict) and LEFT_OUT not in e and not (folder / str(e.get("path"))).is_file() for e in named)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def _row(folder: Path) -> tuple[str, ...]:
         words.several(sorted({words.clean(r.suite) for r in results if r.suite})),
         words.several(machines(stored)),
         dates(stored),
-        words.several(sorted(words.model(model) for model in models)),
+        words.several([words.model(model) for model in sorted(models, key=_usual)]),
         words.several(list(dict.fromkeys(words.lowered(words.task(r.task)) for r in results if r.task))),
         words.several([f"{seed}" for seed in sorted({r.seed for r in results if r.probe != "floor"})]),
         "; ".join(_best(stored)) or "–",
@@ -151,9 +151,13 @@ def _over(found: dict[str, list[Line]]) -> str:
 
 def _models(found: dict[str, list[Line]]) -> list[tuple[str, str]]:
     """Own name and name for people of each model, in the usual order."""
-    place = {model: n for n, model in enumerate(summary.OURS)}
     names = dict.fromkeys((line.model, line.name) for own in found.values() for line in own if line.kind == "model")
-    return sorted(names, key=lambda name: (place.get(name[0], len(place)), name[1]))
+    return sorted(names, key=lambda name: (_usual(name[0]), name[1]))
+
+
+def _usual(model: str) -> tuple[int, str]:
+    """A model's place in the usual order; one that is not ours comes after those."""
+    return (summary.OURS.index(model), "") if model in summary.OURS else (len(summary.OURS), model)
 
 
 def _table(found: dict[str, list[Line]]) -> Iterator[str]:

@@ -45,7 +45,16 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
     "data_curve": ("examples", "score", "seconds"),
 }  # fmt: skip
 CODE = 200  # files of code whose checksums a row may name
-FOUND = ("asked", "data", "tuned", "matched", "selection", "provenance", "seeds")  # says how settings came about
+FOUND = (
+    "asked",
+    "data",
+    "overlap",
+    "tuned",
+    "matched",
+    "selection",
+    "provenance",
+    "seeds",
+)  # says how settings came about
 LONGEST = 1000  # points of a curve of long sequences
 NUMBER = int | float  # made once: a million of them are looked at
 LINES, LETTERS = 20, 2000  # of what a failed trial printed
@@ -434,7 +443,7 @@ def interruptions(result: Result) -> int:
 def described(result: Result) -> dict[str, str]:
     """Every setting of a trial as it ran, flat, defaults and choices included."""
     given = {k: v for k, v in result.budget.items() if k not in SPENT}
-    told = {k: v for k, v in result.config.items() if k not in ("asked", "data")} | {"budget": given}
+    told = {k: v for k, v in result.config.items() if k not in ("asked", "data", "overlap")} | {"budget": given}
     own = own_data(result)
     return {k: v for k, v in _flat(told) if v != "null"} | ({"data": f"own data: {own}"} if own else {})
 

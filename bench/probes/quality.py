@@ -67,6 +67,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             "beam": trial.beam,
             "compile": trial.compile,
             "data": trial.data,
+            "overlap": task.overlap if trial.data else {},  # the splits of the corpora inside are disjoint, and tested
             "selection": "validation",
             "seeds": asked.seeds(trial),
             "tuned": trial.tuned,
