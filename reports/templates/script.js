@@ -38,10 +38,10 @@
   const apply = new Map();
 
   function show(anchor) {
-    const target = anchor && document.getElementById(decodeURIComponent(anchor));
+    const target = anchor && document.getElementById(anchor);
     if (!target) return;
     for (let at = target; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
-    target.scrollIntoView();
+    target.scrollIntoView({ behavior: 'instant' });
   }
 
   // Cells
