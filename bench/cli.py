@@ -418,6 +418,60 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: seqbench check runs/now --against tests/baselines/quick.json")
+def check(
+    run: Annotated[Path, typer.Argument(help="Folder that `seqbench run` wrote.")],
+    against: Annotated[Path, typer.Option(help="A file of baselines, or the folder of another run.")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Make the run the baseline; say first what changes.")
+    ] = False,
+    tolerance: Annotated[float, typer.Option(help="Points of the main score that may be lost.", min=0)] = 1.0,
+    slower: Annotated[float, typer.Option(help="Percent by which a step may be slower.", min=0)] = 5.0,
+    memory: Annotated[float, typer.Option(help="Percent by which it may need more memory.", min=0)] = 25.0,
+    repeats: Annotated[int, typer.Option(help="Times that a speed is measured again before it fails.", min=0)] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Says whether a run is worse or slower than a baseline.
+
+    Exit codes: 0 it is not; 1 it is; 2 bad input; 3 inconclusive, since others kept the machine busy.
+    """
+    from bench import check as checking
+    from bench.guard import notices
+
+    if update:
+        print("\n".join(checking.update(run, against)))
+        return
+    may = checking.Tolerance(points=tolerance, speed=slower / 100, memory=memory / 100)
+    found = checking.check(run, against, may, repeats)
+    print(json.dumps(found.plain(), indent=2, ensure_ascii=False) if as_json else found.text())
+    notices.told([(str(against), 1, one) for one in found.verdicts])
+    if found.code:
+        raise typer.Exit(found.code)
+
+
+@app.command(epilog="Example: seqbench ab main --models lstm,path/to/mine.py")
+def ab(
+    revisions: Annotated[list[str], typer.Argument(help="One revision, held against the files as they are; or two.")],
+    models: Annotated[str, typer.Option(help="Names or .py files, comma-separated; default: the project's own.")] = "",
+    of: Annotated[str, typer.Option(help="step (an update) or write (greedy answers).")] = "step",
+    pairs: Annotated[int, typer.Option(help="Pairs of processes, one of each revision.", min=2, max=100)] = 6,
+    level: Annotated[float, typer.Option(help="Confidence of the intervals.", min=0.5, max=0.9999)] = 0.99,
+    threads: Annotated[int, typer.Option(help="CPU threads of each process.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Times two revisions in turns, each in a worktree of its own: faster, slower or no difference.
+
+    Exit codes: 0 it was told; 2 bad input; 3 inconclusive, since others kept the machine busy.
+    """
+    from bench import ab as trial
+
+    found = trial.compared(revisions, models, trial.How(of, pairs, level, threads, device), _told)
+    print(json.dumps([one.plain() for one in found], indent=2) if as_json else "\n".join(one.line() for one in found))
+    if any(one.answer == trial.BUSY for one in found):
+        raise typer.Exit(3)
+
+
 @app.command(epilog="Example: seqbench doctor --json")
 def doctor(as_json: AsJson = False) -> None:
     """Shows the device, versions and data, what is missing, and what to do about it."""

@@ -33,10 +33,10 @@ class Company:
         """Counts from now."""
         self.began, self.own, self.busy = time.perf_counter(), time.process_time(), _busy()
 
-    def processors(self) -> float:
-        """Processors that others used, on average since the start."""
+    def processors(self, children: float = 0.0) -> float:
+        """Processors that others used, on average since the start; `children` is what processes of ours used, in s."""
         seconds = time.perf_counter() - self.began
-        own, busy = time.process_time() - self.own, _busy()
+        own, busy = time.process_time() - self.own + children, _busy()
         if self.busy is None or busy is None or seconds <= 0:
             return 0.0
         return max(0.0, (busy - self.busy - own) / seconds)

@@ -66,6 +66,10 @@ def _learning(of: Subject, batches: list[Batch], how: Config) -> tuple[Contest, 
             tokens = float(sum(int(getattr(b, f"{side}_length").sum()) for b in batches))
             metrics |= _rate(f"{name}_{side}_tokens_per_second", found, name, tokens)
     metrics |= _rate("peak_flops_per_second", found, "product", operations)
+    # the product takes turns with the step: what is left of it when the machine is slower just now (seqbench check)
+    metrics |= spread(
+        "train_per_product", found.of(lambda train, best: train / len(batches) / best, "train", "product")
+    )
     if flops:
         metrics |= {"flops_step": flops / len(batches)} | _rate("flops_per_second", found, "train", flops)
         share = found.of(lambda train, best: flops / train / (operations / best), "train", "product")

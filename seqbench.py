@@ -1,0 +1,3 @@
+"""`python -m pytest -p seqbench` from a checkout, where nothing is installed."""
+
+pytest_plugins = ["bench.plugin"]
