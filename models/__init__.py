@@ -32,7 +32,7 @@ class State:
     memory: dict[str, Any]  # what encoding left; unchanged while decoding
     carry: dict[str, Any]  # what a step changes: hidden states, or a cache and its position
     attention: Tensor | None = None  # (B, S) weights of the last step, kept only under model.watching()
-    heads: Tensor | None = None  # (B, layers, heads, S) those of every head, where there are several
+    heads: Tensor | None = None  # (B, layers, heads, S) the same by layer and head, of models that have several
 
     def select(self, rows: Int[Tensor, " R"]) -> State:
         """The state of the given rows, repeats allowed: one sentence becomes several beams."""

@@ -85,13 +85,12 @@ class Transformer(Model):
         at, room = state.carry["position"], state.carry["room"]
         x = self._placed(self.door.write(token)[:, None], self.write_places, at)  # (B, 1, D)
         cache = state.carry["cache"] or tuple(block.itself.cache(len(x), room, x) for block in self._decoder())
-        heads = []
+        watched = []
         for block, old, across in zip(self._decoder(), cache, state.memory["across"], strict=True):
             x, weights = block.advance(x, old, at, across, state.memory["inside"], self._watching)
-            heads += [] if weights is None else [weights]
-        attention, every = (heads[-1].mean(1), torch.stack(heads, 1)) if heads else (None, None)
+            watched += [] if weights is None else [weights]
         carry = {"cache": cache, "position": at + 1, "room": room}
-        return normalised(self.write_norm, x, None)[:, 0], State(state.memory, carry, attention, every)
+        return normalised(self.write_norm, x, None)[:, 0], State(state.memory, carry, *_seen(watched))
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T H"]:
         """Every target position at once; none sees those after it."""
@@ -143,6 +142,11 @@ class Transformer(Model):
     def chain(self, source: int, target: int) -> int:
         """Whatever the lengths: 6 a layer of the encoder, 10 of the decoder (its first waits after 4), keys, head."""
         return self.door.chain + 6 * self.config.layers + 10 * self.config.decoder_layers - 3
+
+
+def _seen(watched: list[Tensor]) -> tuple[Tensor | None, Tensor | None]:
+    """What a step shows of itself, from (B, heads, S) by layer: the last layer's mean over heads, and all of it."""
+    return (watched[-1].mean(1), torch.stack(watched, 1)) if watched else (None, None)
 
 
 class Block(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import anchors, failures, frames, parts, words
@@ -90,7 +90,7 @@ def _printed(row: Row) -> str:
     return f"{what}, seed {row.result.seed}: the last lines that it printed"
 
 
-def made(stored: Stored, found: dict[str, list[Line]], most: Limits) -> list[Section | None]:
+def made(stored: Stored, found: Mapping[str, Sequence[Line]], most: Limits) -> list[Section | None]:
     """Machines, signatures, settings and commands."""
     lines = [line for own in found.values() for line in own]
     timed = [

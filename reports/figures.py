@@ -11,8 +11,10 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import pairwise
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib as mpl
@@ -20,14 +22,13 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from PIL import Image
 
 from reports import words
-from reports.stored import Attention
+from reports._names import Step, named
 
 P = ParamSpec("P")
 Dash = str | tuple[int, tuple[float, ...]]
@@ -95,10 +96,23 @@ WIDTH = 4.8  # inches; a figure fills a telephone's width with letters of a legi
 LARGEST_PICTURE = 512  # pixels a side; sources here are thumbnails
 
 
+TOGETHER: ContextVar[frozenset[str]] = ContextVar("models of one page", default=frozenset())
+
+
+@contextmanager
+def together(models: Iterable[str]) -> Iterator[None]:
+    """Within, models that are not ours are told apart among all of these, whichever of them a figure shows."""
+    before = TOGETHER.set(frozenset(models))
+    try:
+        yield
+    finally:
+        TOGETHER.reset(before)
+
+
 def styles(models: Iterable[str]) -> dict[str, Style]:
     """A style for each model: ours are fixed, others start from a place that follows from their name."""
     chosen, free = dict(STYLES), list(_MORE)
-    for model in sorted({*models} - STYLES.keys()):
+    for model in sorted({*models, *TOGETHER.get()} - STYLES.keys()):
         free = free or list(_MORE)
         chosen[model] = free.pop(int(hashlib.sha256(model.encode(errors="replace")).hexdigest(), 16) % len(free))
     return chosen
@@ -130,9 +144,102 @@ def empty(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+MEASURES = {  # column of `glance`: its heading
+    "value": "score, with its interval",
+    "train_seconds": "training, s",
+    "train_tokens_per_second": "tokens/s,\ntraining",
+    "generate_tokens_per_second": "tokens/s,\ngenerating",
+    "peak_bytes": "peak memory\nof a step, MiB",
+    "parameters_trained": "trained\nparameters",
+}
+
+
+@styled
+def glance(table: pd.DataFrame) -> Figure:
+    """Models of every task, best first, a row of panels a task: the score, then each cost that any row tells.
+
+    Columns: "task", "model", "name", "metric", "low" and "high" (NaN where there is no interval), "letters" (shared by
+    models that are not separable), and those of `MEASURES`, NaN where nothing is known. Costs are logarithmic.
+    """
+    shown = [name for name in MEASURES if table[name].notna().any()]
+    tasks = list(dict.fromkeys(table["task"]))
+    sizes = [int((table["task"] == task).sum()) for task in tasks]
+    chosen = styles(table["model"])
+    figure = Figure(figsize=(4.1 + 1.25 * (len(shown) - 1), 0.45 + sum(0.62 + 0.27 * n for n in sizes)))
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05))
+    ratios = [n + 0.9 for n in sizes]
+    grid = figure.add_gridspec(
+        len(tasks), len(shown), width_ratios=[2.3, *[1] * (len(shown) - 1)], height_ratios=ratios
+    )
+    for down, task in enumerate(tasks):
+        rows = table[table["task"] == task].to_dict("records")
+        for across, name in enumerate(shown):
+            axes = figure.add_subplot(grid[down, across])
+            if name == "value":
+                _scores(axes, rows, chosen)
+            else:
+                _costs(axes, rows, name, chosen, _wide(table[name]))
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.set_yticks(range(len(rows)), [short(str(row["name"]), 24) for row in rows] if not across else [])
+            axes.tick_params(length=0, labelsize=10)
+            axes.tick_params(axis="y", colors=INK)
+            if not down or not across:
+                heading = f"{words.task(task)}: {words.headed(rows[0]['metric'])}" if not across else MEASURES[name]
+                axes.set_title(heading, fontsize=10.5, fontweight="normal" if across else "bold")
+    return figure
+
+
+def _scores(axes: Axes, rows: Sequence[dict[Any, Any]], chosen: Mapping[str, Style]) -> None:
+    """Lollipops from zero with their intervals; at the right edge the letters."""
+    for y, row in enumerate(rows):
+        _lollipop(axes, y, row, chosen[row["model"]])
+        text = f"{words.number(row['value'], row['metric'])}  {row['letters']}".strip()
+        axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=10)
+    axes.set_xlim(left=min(0.0, *(float(row["value"]) for row in rows)))
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def _wide(values: pd.Series[float]) -> tuple[float, float]:
+    """From where to where a logarithmic axis goes that holds all values, with room at both ends."""
+    low, high = float(values[values > 0].min()), float(values[values > 0].max())
+    room = max(high / low, 3.0) ** 0.12
+    return low / room, high * room
+
+
+def _costs(
+    axes: Axes, rows: Sequence[dict[Any, Any]], name: str, chosen: Mapping[str, Style], wide: tuple[float, float]
+) -> None:
+    """A point a model, on a logarithmic axis that all tasks share; nothing where it is not known."""
+    unit = 2**20 if name == "peak_bytes" else 1
+    for y, row in enumerate(rows):
+        style = chosen[row["model"]]
+        if row[name] > 0:
+            axes.plot([row[name] / unit], [y], color=style.colour, marker=style.marker, markersize=7)
+    axes.set_xscale("log")
+    axes.set_xlim(wide[0] / unit, wide[1] / unit)
+    _few_logs(axes)
+
+
+def _few_logs(axes: Axes, most: int = 3) -> None:
+    """At most so many round numbers, the widest apart that fit."""
+    low, high = axes.get_xlim()
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
+        ticks = [s * 10.0**e for e in range(-9, 19) for s in steps if low <= s * 10.0**e <= high]
+        if len(ticks) > 1:
+            break
+    ticks = ticks[:: -(-len(ticks) // most) or 1]
+    axes.set_xticks(ticks, [f"{t:g}" if t < 1000 else words.amount(t).replace(" ", "") for t in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 @styled
 def quality(table: pd.DataFrame) -> Figure:
-    """One task's lines of `tables.comparison` from best to worst, floors as dashed lines behind them."""
+    """One task's lines of `tables.comparison` from best to worst, floors as dashed lines behind them.
+
+    Columns: "kind" ("model" or "floor"), "model", "name", "metric", "value", and "low" and "high" of its interval (NaN
+    where there is none).
+    """
     rows = table.to_dict("records")
     chosen = styles(row["model"] for row in rows if row["kind"] == "model")
     figure, axes = empty(0.95 + 0.32 * len(rows))
@@ -183,10 +290,23 @@ def short(name: str, most: int = 26) -> str:
     return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
 
 
+AGAINST = {  # column of a cost: its label, and by how much it is divided
+    "train_seconds": ("training, seconds", 1.0),
+    "flops": ("training, GFLOP", 1e9),
+    "joules": ("training, kilojoules", 1e3),
+}
+
+
 @styled
 def cost(table: pd.DataFrame, against: str = "train_seconds") -> Figure:
-    """One task's main metric against what training took, on a logarithmic axis, each point with its name."""
-    rows = [r for r in table.to_dict("records") if r["kind"] == "model" and r.get(against, 0) > 0]
+    """One task's main metric against what training took, each point with its name, those nobody dominates as steps.
+
+    Columns: those of `quality`, and `against`, one of `AGAINST` ("train_seconds", "flops", "joules"; without a positive
+    number there a model is left out); the axis is logarithmic.
+    """
+    label, unit = AGAINST[against]
+    found = [r | {against: r[against] / unit} for r in table.to_dict("records") if r.get(against, 0) > 0]
+    rows = [row for row in found if row["kind"] == "model"]
     chosen = styles(row["model"] for row in rows)
     figure, axes = empty(3.6)
     axes.set_xscale("log")
@@ -196,17 +316,32 @@ def cost(table: pd.DataFrame, against: str = "train_seconds") -> Figure:
         if not np.isnan(row["low"]):
             axes.plot([row[against]] * 2, [row["low"], row["high"]], color=style.colour, linewidth=1.6)
     _room(axes, [row[against] for row in rows])
+    steps = _front(axes, [(row[against], row["value"]) for row in rows])
     floors = [r for r in table.to_dict("records") if r["kind"] == "floor"]
     for floor in floors[:1]:  # the best one; the others are in the figures of quality
         axes.axhline(floor["value"], color=MUTED, linestyle=(0, (3, 2.5)), linewidth=1, zorder=1)
     if min(row["value"] for row in rows) >= 0:
         axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
-    axes.set_xlabel("training, seconds (logarithmic)")
+    axes.set_xlabel(f"{label} (logarithmic)")
     axes.set_ylabel(words.headed(rows[0]["metric"]))
     _plain_log(axes)
     figure.draw_without_rendering()
-    _named(axes, rows, against)
+    named(axes, rows, against, short, steps)
     return figure
+
+
+def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> list[Step]:
+    """Draws steps over the points that have no other above them at no greater cost; returns their strokes."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or y > front[-1][1]:
+            front.append((x, y))
+    if len(points) < 2:
+        return []
+    front.append((axes.get_xlim()[1], front[-1][1]))
+    axes.step(*zip(*front, strict=True), where="post", color=MUTED, linewidth=1.2, zorder=1.5, label="front")
+    corners = [front[0], *(corner for (_, y), (x, z) in pairwise(front) for corner in ((x, y), (x, z)))]
+    return [*pairwise(corners)]
 
 
 def _room(axes: Axes, x: Sequence[float]) -> None:
@@ -221,58 +356,18 @@ def _plain_log(axes: Axes) -> None:
     """1, 2, 5, 10, ... said in full rather than as powers."""
     low, high = axes.get_xlim()
     steps = (1, 2, 5) if high / low < 300 else (1,)
-    ticks = [s * 10.0**e for e in range(-3, 9) for s in steps if low <= s * 10.0**e <= high]
-    axes.set_xticks(ticks, [f"{t:g}" if t < 1e4 else f"{t:,.0f}" for t in ticks])
+    ticks = [s * 10.0**e for e in range(-9, 19) for s in steps if low <= s * 10.0**e <= high]
+    ticks = ticks[:: -(-len(ticks) // 7) or 1]
+    axes.set_xticks(ticks, [f"{t:g}" if t < 1e4 else words.amount(t) for t in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-Box = tuple[float, float, float, float]  # left, bottom, right, top in points
-# Where a name may stand from its point, best first: right, left, above, below, then farther off
-PLACES = [(11, 0), (-11, 0), (0, 14), (0, -14), *((x, y) for y in (13, -13, 26, -26, 39, -39) for x in (11, -11))]
-
-
-def _named(axes: Axes, rows: Sequence[dict[Any, Any]], against: str) -> None:
-    """Writes each name near its point, in the first place where it covers nothing, or the least bad one."""
-    inside = axes.bbox
-    taken = [_point_box(axes, row, against) for row in rows]
-    for row in sorted(rows, key=lambda r: float(r["value"])):
-        name = short(str(row["name"]))
-        x, y = axes.transData.transform((row[against], row["value"]))
-
-        def cost(place: int, x: float = x, y: float = y, name: str = name) -> tuple[float, int]:
-            box = _name_box(x, y, name, PLACES[place])
-            out = max(inside.x0 - box[0], box[2] - inside.x1, 0) + max(inside.y0 - box[1], box[3] - inside.y1, 0)
-            return sum(_overlap(box, other) for other in taken) + 40 * out, place
-
-        dx, dy = PLACES[min(range(len(PLACES)), key=cost)]
-        taken.append(_name_box(x, y, name, (dx, dy)))
-        side = "left" if dx > 0 else "right" if dx < 0 else "center"
-        axes.annotate(name, (row[against], row["value"]), (dx, dy), textcoords="offset points", ha=side, va="center")
-
-
-def _point_box(axes: Axes, row: dict[Any, Any], against: str) -> Box:
-    """The point with its interval."""
-    span = [row["value"]] if np.isnan(row["low"]) else [row["low"], row["value"], row["high"]]
-    places = axes.transData.transform([(row[against], y) for y in span])
-    x, bottom, top = float(places[0][0]), float(places[0][1]), float(places[-1][1])
-    return x - 5, min(bottom, top) - 5, x + 5, max(bottom, top) + 5
-
-
-def _name_box(x: float, y: float, name: str, place: tuple[int, int]) -> Box:
-    width, (dx, dy) = 6.2 * len(name), place
-    left = x + dx - (width if dx < 0 else width / 2 if dx == 0 else 0)
-    return left, y + dy - 6, left + width, y + dy + 6
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Shared area, in square points."""
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(wide, 0.0) * max(high, 0.0)
 
 
 @styled
 def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
-    """One task's `tables.curves` against "updates", "seconds" or "flops"; a thin line a seed."""
+    """One task's `tables.curves` against "updates", "examples", "tokens", "seconds" or "flops"; a thin line a seed.
+
+    Columns: "model", "name", "seed", "value" and `against`; points without one of the last two are left out.
+    """
     chosen = styles(points["model"])
     figure, axes = empty(3.6)
     labelled: set[str] = set()
@@ -290,88 +385,15 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
     if points["value"].min() >= 0:
         axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e6 else words.amount(value))
+    )
     along = {"seconds": "seconds of training", "flops": "GFLOP of training"}
+    along |= {"examples": "training examples", "tokens": "training tokens, source and target"}
     axes.set_xlabel(along.get(against, against))
     axes.set_ylabel(words.headed(metric))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def _fading(colour: str) -> LinearSegmentedColormap:
-    """From nothing to the colour, so that it reads on white and on black."""
-    red, green, blue = to_rgb(colour)
-    return LinearSegmentedColormap.from_list("fading", [(red, green, blue, 0.02), (red, green, blue, 1.0)])
-
-
-@styled
-def heat(attention: Attention, model: str) -> Figure:
-    """Attention over a text: source tokens across, the answer down, darker where the model looked longer."""
-    weights = np.asarray(attention.weights, dtype=float)
-    t, s = weights.shape
-    figure, axes = empty(min(1.1 + 0.27 * t, 7.5), max(min(1.2 + 0.3 * s, 6.5), 3.0))
-    colour = styles([model])[model].colour
-    mesh = axes.pcolormesh(weights, cmap=_fading(colour), vmin=0, vmax=max(float(weights.max()), 1e-9))
-    mesh.set_edgecolor("none")
-    axes.set_xticks(np.arange(s) + 0.5, [_token(x) for x in attention.source_tokens], rotation=55, ha="left")
-    axes.set_yticks(np.arange(t) + 0.5, [_token(x) for x in attention.answer_tokens])
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0, colors=INK)
-    for label in axes.get_xticklabels():
-        label.set_rotation_mode("anchor")
-    axes.invert_yaxis()
-    axes.grid(visible=False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
-    return figure
-
-
-def _token(token: str) -> str:
-    return words.cut(words.clean(token), 14) or "∅"
-
-
-@styled
-def gaze(attention: Attention, model: str, most: int = 8) -> Figure:
-    """Attention over a picture: one small copy a word, coloured where the model looked."""
-    grid, places = attention.grid, telling(attention.answer_tokens)[:most]
-    if grid is None:
-        raise ValueError("attention without a grid; expected one over a picture")
-    columns = min(4, len(places))
-    rows = -(-len(places) // columns)
-    figure = Figure(figsize=(1.2 * columns, 1.42 * rows), layout="constrained")
-    picture = thumbnail(attention.picture)
-    for panel, place in enumerate(places, 1):
-        axes = figure.add_subplot(rows, columns, panel)
-        _gaze(
-            axes,
-            np.asarray(attention.weights[place], dtype=float).reshape(grid),
-            picture,
-            styles([model])[model].colour,
-        )
-        axes.set_title(_token(attention.answer_tokens[place]), fontsize=10.5, fontweight="normal", loc="center", pad=3)
-    return figure
-
-
-def telling(tokens: Sequence[str]) -> list[int]:
-    """Places of the words that say something: longer than "of", or all where none is."""
-    return [i for i, token in enumerate(tokens) if len(token.strip()) > 2] or list(range(len(tokens)))
-
-
-def _gaze(axes: Axes, weights: np.ndarray, picture: np.ndarray | None, colour: str) -> None:
-    """One picture in grey under its weights; a colour reads on dark pictures and on light ones."""
-    rows, columns = weights.shape
-    whole: Any = {"extent": (0, columns, rows, 0), "interpolation": "nearest", "aspect": "auto"}
-    if picture is not None:
-        grey = picture.mean(axis=2) / 255
-        axes.imshow(0.12 + 0.8 * grey, cmap="gray", vmin=0, vmax=1, **whole)
-    share = np.clip(weights / max(float(weights.max()), 1e-9), 0, 1)
-    veil = np.empty((rows, columns, 4))
-    veil[..., :3], veil[..., 3] = to_rgb(colour), 0.7 * share
-    axes.imshow(veil, **whole)
-    axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=[], yticks=[], aspect=1)
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
 
 
 def thumbnail(uri: str | None) -> np.ndarray | None:

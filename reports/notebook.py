@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import words
-from reports.page import over, within
+from reports.keys import over, within
 from reports.tables import Line
 
 MOST, TASKS = 12, 12  # lines of a task, and tasks

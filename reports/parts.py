@@ -58,6 +58,7 @@ class Drawing:
     caption: str
     data: Table | None = None
     behind: tuple[tuple[str, str], ...] = ()
+    wide: bool = False  # over the whole width of the page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Page:
     facts: str
     verdicts: tuple[tuple[str, str], ...]  # task, sentences
     caveats: tuple[str, ...]
-    drawings: tuple[Drawing, ...]  # each task at a glance
+    drawings: tuple[Drawing, ...]  # at a glance
     glance: Table | None
     parts: tuple[tuple[str, str, str, tuple[Section, ...]], ...]  # anchor, title, explanation, sections
     csv: str  # every trial; empty where there are too many to carry inside a page

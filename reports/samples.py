@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from reports import words
 from reports.figures import safe_picture
 from reports.stored import Answer, Attention
 from reports.tables import Line
@@ -75,21 +77,60 @@ def _sample(item: int, why: str, metric: str, answers: list[tuple[Line, Answer]]
     return Sample(why, item, first.source, picture, first.reference, tuple(answers), metric)
 
 
+class Extreme(NamedTuple):
+    """The best or the worst answer of a model, and the mean score of the others on that item, as text."""
+
+    line: Line
+    case: str  # "best" or "worst"
+    answer: Answer
+    metric: str
+    others: str
+
+
+def extremes(found: Sequence[Line]) -> list[Extreme]:
+    """Each model's best answer and its worst; of several as good, the one farthest from the mean of the others."""
+    answered = {line: {a.item: a for a in line.rows[0].answers} for line in found if line.kind == "model"}
+    answered = {line: answers for line, answers in answered.items() if answers}
+    return [extreme for line in answered for extreme in _extremes(line, answered)]
+
+
+def _extremes(line: Line, answered: dict[Line, dict[int, Answer]]) -> list[Extreme]:
+    own = [a for a in answered[line].values() if a.scores]
+    metric = _metric(line, own)
+    scored = [a for a in own if metric in a.scores]
+    others = [answers for other, answers in answered.items() if other is not line]
+    means = {a.item: _mean(a.item, metric, others) for a in scored}
+
+    def ahead(answer: Answer) -> tuple[float, float, int]:
+        score, mean = answer.scores[metric], means[answer.item]
+        return score, 0.0 if mean is None else score - mean, -answer.item
+
+    if len({a.scores[metric] for a in scored}) < 2:  # all alike: nothing is best
+        return []
+    cases = (("best", max(scored, key=ahead)), ("worst", min(scored, key=ahead)))
+    return [Extreme(line, case, a, metric, words.number(means[a.item], metric)) for case, a in cases]
+
+
+def _mean(item: int, metric: str, others: Sequence[dict[int, Answer]]) -> float | None:
+    scores = [own[item].scores[metric] for own in others if item in own and metric in own[item].scores]
+    return sum(scores) / len(scores) if scores else None
+
+
 def looked_at(found: Sequence[Line], preferred: Sequence[int] = ()) -> list[tuple[Line, Attention]]:
     """Attention of every model that has it over one and the same item, as far as they share one.
 
-    The item that most models attended to; among those one that is shown as a sample, then one of a
-    size that reads well, then the first.
+    The item that most models attended to; among those one whose heads were stored, then one that is shown as a sample,
+    then one of a size that reads well, then the first.
     """
     seen = {line: {a.item: a for a in line.rows[0].attention} for line in found if line.kind == "model"}
     items = {item for attended in seen.values() for item in attended}
     if not items:
         return []
 
-    def rank(item: int) -> tuple[int, bool, int, int]:
+    def rank(item: int) -> tuple[int, bool, bool, int, int]:
         shown = [attended[item] for attended in seen.values() if item in attended]
         size = max(len(a.weights[0]) if a.grid is None else len(a.weights) for a in shown)
-        return -len(shown), item not in preferred, abs(size - 8), item
+        return -len(shown), all(a.heads is None for a in shown), item not in preferred, abs(size - 8), item
 
     chosen = min(items, key=rank)
     return [(line, attended[chosen]) for line, attended in seen.items() if chosen in attended]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.disk import whole
 from bench.record import RESULTS
-from reports import ReportError, speed, summary, tables, words
+from reports import ReportError, speed, summary, tables, verdict, words
 from reports.html import markdown
 from reports.stored import Stored, finished, gather
 from reports.tables import Line
@@ -58,10 +58,10 @@ def _row(folder: Path) -> tuple[str, ...]:
 
 def machines(stored: Stored) -> list[str]:
     """ "AMD EPYC (cpu, 2 threads)"."""
-    from reports.page import _machine
+    from reports.appendix import machine
 
     environments = {id(e): e for e in (row.result.environment for row in stored.rows)}.values()
-    return sorted({_machine(e) for e in environments} - {""})
+    return sorted({machine(e) for e in environments} - {""})
 
 
 def dates(stored: Stored) -> str:
@@ -76,7 +76,7 @@ def _best(stored: Stored) -> Iterator[str]:
         lines = tables.ranking(stored, task, 12, 12).lines
         best = next((line for line in lines if line.kind == "model"), None)
         if best is not None:
-            yield f"{words.lowered(words.task(task))}: {best.name} {summary.scored(best)}{_interval(best)}"
+            yield f"{words.lowered(words.task(task))}: {best.name} {verdict.scored(best)}{_interval(best)}"
     for task, rows in speed.measured(stored, "throughput").items():
         found = [(one, rate) for one in speed.named(rows) if one.clean and (rate := one.rate(*TRAIN))]
         if found:

@@ -13,9 +13,13 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench import record
 from bench.record import RecordError, Result
 from reports import ReportError, _private, words
+from reports._heads import decoded
 from reports._lean import Shared, tidy
 from reports.words import APART, whole
 
@@ -27,7 +31,7 @@ TUNED = ("tune",)
 SPENT = ("used", "interruptions")  # what a budget says of what happened, not of what was allowed
 SHOWN = ("answers", "attention")  # artifacts that a report opens
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
-WHEN = ("updates", "flops", "seconds")  # where training stood at a point of its curve
+WHEN = ("updates", "examples", "tokens", "flops", "seconds")  # where training stood at a point of its curve
 MEASURED = {  # what a point of a curve holds; of speed, the first that is there tells where it stands
     "throughput": ("batch", "generate_tokens_per_second"),
     "parallelism": (
@@ -82,6 +86,7 @@ class Attention:
     weights: tuple[tuple[float, ...], ...]  # (T, S), rows over the source
     grid: tuple[int, int] | None  # rows and columns of patches
     picture: str | None
+    heads: NDArray[np.float64] | None = dataclasses.field(default=None, compare=False)  # (T, layers, heads, S)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -531,8 +536,8 @@ def _attention(item: Any) -> Attention | None:
     fits = size > 0 and all(len(row) == size for row in weights) and len(weights) == len(answer)
     if not fits or (len(source) != size if grid is None else grid[0] * grid[1] != size):
         return None
-    picture = item.get("picture")
-    return Attention(item["item"], source, answer, weights, grid, picture if isinstance(picture, str) else None)
+    picture, heads = item.get("picture"), decoded(item.get("heads"), len(answer), size)
+    return Attention(item["item"], source, answer, weights, grid, picture if isinstance(picture, str) else None, heads)
 
 
 def _grid(value: Any) -> tuple[int, int] | None:

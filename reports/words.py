@@ -40,6 +40,8 @@ METRICS = {
     "explained": "variance explained",
     "loss": "training loss",
     "validation_loss": "validation loss",
+    "carry_bytes": "carried from token to token",
+    "memory_bytes": "kept of the source",
 }
 PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming", "explained"}  # the others have no unit
 SCALE_OF_100 = {*PERCENT, "bleu", "chrf"}
@@ -218,6 +220,11 @@ def significant(value: float | None, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}".replace("-", "−")
     behind = max(digits - 1 - math.floor(math.log10(abs(value))), 0) if value else 0
     return f"{value:,.{behind}f}".replace("-", "−")
+
+
+def times(ratio: float) -> str:
+    """How many times as much: "1.3", "12"."""
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -11,7 +11,7 @@ from test_report import MAIN, answered, text, trial
 
 from bench import statistics
 from bench.record import Result, append, store
-from reports import tables
+from reports import tables, words
 from reports.html import write
 from reports.stored import gather
 
@@ -56,7 +56,9 @@ def test_two_models_are_compared_over_seeds_and_test_items(tmp_path):
     best, other = lines(tmp_path / "run", "sentiment")
     span = tables.difference(best, other)
     assert span == statistics.difference_over_both(best.items.table, other.items.table)
-    assert "a lead that other seeds and test items " in told(tmp_path / "run")
+    assert f"{words.number(span.low)} to {words.number(span.high)}, 3 seeds and 60 test items)" in told(
+        tmp_path / "run"
+    )
 
 
 def test_one_seed_against_several_is_compared_over_test_items_alone(tmp_path):
@@ -67,7 +69,7 @@ def test_one_seed_against_several_is_compared_over_test_items_alone(tmp_path):
     span = tables.difference(best, other)
     assert (span.over, span.n) == ("test items", 60)
     page = told(tmp_path / "run")
-    assert "a lead that other test items " in page
+    assert f"{words.number(span.low)} to {words.number(span.high)}, 60 test items of one seed of " in page
     assert (
         "Some models have one seed only: their intervals are over test items, the others' over seeds and test" in page
     )

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from test_report import inert, parts, picture, seen, text, trial
 
 from bench.record import Result, append, store
-from reports import figures, html, words
+from reports import attention_figures, figures, html, words
 from reports._svg import Drawn, drawn
 from reports.stored import Attention
 
@@ -137,8 +137,10 @@ def build(run: Path, said: str) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without figures, which take nearly all of the time; they have a test of their own."""
-    for draw in ("quality", "learning", "cost", "heat", "gaze"):
+    for draw in ("quality", "learning", "cost", "glance"):
         monkeypatch.setattr(figures, draw, lambda *_: Figure())
+    for draw in ("heat", "gaze", "heads"):
+        monkeypatch.setattr(attention_figures, draw, lambda *_: Figure())
     monkeypatch.setattr(html, "drawn", lambda *_: Drawn(Markup("<svg></svg>"), "<svg></svg>"))
 
 
@@ -200,7 +202,7 @@ def svgs(names: list[str]) -> set[str]:
     text = Attention(0, tuple(names), tuple(names), weights, None, None)
     grid = Attention(0, (), tuple(names), weights, (2, len(names) // 2), None)
     made = [figures.quality(table), figures.cost(table), figures.learning(points, "updates", names[0])]
-    made += [figures.heat(text, names[0]), figures.gaze(grid, names[0])]
+    made += [attention_figures.heat(text, names[0]), attention_figures.gaze(grid, names[0])]
     found: set[str] = set()
     for n, figure in enumerate(made):
         both = drawn(figure, f"figure-{n}", " ".join(shown))

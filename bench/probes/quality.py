@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tasks import BOS, Scores, Task, collate
 
 PICTURES = 24  # items whose picture is kept with the answers
 WATCHED = 16  # items whose attention is kept
+HEADS = 128 * 1024  # bytes a trial for the attention of every head of every layer, a byte a weight
 
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[record.Result]:
@@ -126,7 +128,7 @@ def _kept(
     }
     watched = [_attention(model, task, item, device) for item in range(min(WATCHED, len(said.tokens)))]
     if any(w is not None for w in watched):
-        files["attention.json"] = _json([w for w in watched if w is not None])
+        files["attention.json"] = _json(_bounded([w for w in watched if w is not None]))
     names = {"answers.json": "answers", "model.safetensors": "checkpoint", "attention.json": "attention"}
     return {names[file]: record.store(out, trial, file, content) for file, content in files.items()}
 
@@ -161,6 +163,24 @@ def _picture(pixels: np.ndarray | None) -> str | None:
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
+def _bounded(watched: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The heads of the first items that have room for theirs; the others keep the mean alone."""
+    room, kept = HEADS, []
+    for one in watched:
+        size = math.prod(one["heads"]["shape"]) if one["heads"] else 0
+        room -= size
+        kept.append(one if size and room >= 0 else {name: told for name, told in one.items() if name != "heads"})
+    return kept
+
+
+def _bytes(heads: list[Tensor]) -> dict[str, Any] | None:
+    """Weights (layers, heads, S) of each written token as shares of 255, a byte each; None where there are none."""
+    if not heads:
+        return None
+    shares = (torch.stack(heads).cpu() * 255).round().to(torch.uint8)  # (T, layers, heads, S)
+    return {"shape": list(shares.shape), "weights": base64.b64encode(shares.numpy().tobytes()).decode()}
+
+
 @torch.no_grad()
 def _attention(model: Model, task: Task, item: int, device: torch.device) -> dict[str, Any] | None:
     """Attention weights over the source at every token that the model writes; None where it has none."""
@@ -168,13 +188,14 @@ def _attention(model: Model, task: Task, item: int, device: torch.device) -> dic
     batch = collate(task.items("test"), [item], task.spec).to(device)
     answer = model.generate(batch.source, batch.source_length)[0]
     state = model.encode(batch.source, batch.source_length, len(answer))
-    token, weights = torch.full_like(answer[:1], BOS), []
+    token, weights, heads = torch.full_like(answer[:1], BOS), [], []
     with model.watching():
         for following in answer:
             _, state = model.step(token, state)
             if state.attention is None:
                 return None
             weights.append([round(w, 4) for w in state.attention[0].tolist()])
+            heads += [] if state.heads is None else [state.heads[0].float()]
             token = following[None]
     shown = task.show("test", item)
     pieces = list(task.pieces(answer.tolist())) if task.spec.max_target > 1 else [task.write(answer.tolist())]
@@ -183,6 +204,7 @@ def _attention(model: Model, task: Task, item: int, device: torch.device) -> dic
         "source_tokens": list(shown.source_tokens),
         "answer_tokens": pieces,
         "weights": weights[: len(pieces)],
+        "heads": _bytes(heads[: len(pieces)]),
         "grid": list(task.spec.grid) if task.spec.grid else None,
         "picture": _picture(shown.picture),
     }

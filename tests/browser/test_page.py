@@ -269,7 +269,9 @@ def test_dark_figures_are_light_on_dark(pages, opened):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_axe_finds_nothing_serious(pages, opened, name):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing: pip install -e '.[browser]'")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is missing: pip install -e '.[browser]'"
+    )
     page = opened(pages[name])
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
