@@ -201,6 +201,10 @@ class Task(ABC):
         """The test in parts by words of the source, "1 to 5" and so on up to the last edge; {} where none are known."""
         return {}
 
+    def facts(self, split: Split) -> dict[str, float | int]:
+        """Numbers that say what a split is in this task's tokens, such as its mean lengths; {} where it tells none."""
+        return {}
+
     def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:
         """Each token of an answer as text, up to and without EOS; for labelling attention."""
         return tuple(self.write([token]) for token in until_eos(tokens))

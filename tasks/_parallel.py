@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
 
-from tasks import EOS, SPLITS, BadInput, Items, Range, Scores, Shown, Spec, Split, Task
+from tasks import EOS, SPLITS, UNK, BadInput, Items, Range, Scores, Shown, Spec, Split, Task
 from tasks._files import digest
 from tasks._folder import Pairs
 from tasks._score import text_scores
@@ -19,6 +20,7 @@ from tasks._text import Kind, Text, Vocabulary, written
 from tasks.floors import Dictionary, most_frequent, nearest_texts
 
 MARGIN = 5  # tokens that an answer may be longer than every training target
+FEWEST = 50  # items with words that training never showed, below which they get no score of their own
 Longest = Annotated[int, Range(2, 10_000)]  # tokens
 
 
@@ -138,8 +140,43 @@ class Parallel(Task):
         return self._scores([self.write(answer) for answer in answers], split)
 
     def _scores(self, hypotheses: Sequence[str], split: Split) -> Scores:
-        totals, items, signatures = text_scores(hypotheses, self.sentences(split)[1], lower=self.config.lower)
+        references = self.sentences(split)[1]
+        totals, items, signatures = text_scores(hypotheses, references, lower=self.config.lower)
+        rows = self.unseen if split == "test" else []
+        if len(rows) >= FEWEST:
+            said, wanted = ([texts[row] for row in rows] for texts in (hypotheses, references))
+            apart, _, _ = text_scores(said, wanted, lower=self.config.lower)
+            told = f"only the {len(rows)} items with a word that training never showed"
+            totals |= {f"{metric}_unseen": value for metric, value in apart.items()}
+            signatures |= {f"{metric}_unseen": f"{signatures[metric]}|{told}" for metric in apart}
         return Scores(totals, self.main, items, signatures)
+
+    @property
+    def unseen(self) -> list[int]:
+        """Items of the test with a word, upper and lower case alike, that its side of training never shows.
+
+        Training pairs that are too long count as shown, so that these are the same items for every tokenizer.
+        """
+        known = [{word for text in side for word in words_of(text)} for side in self.texts["train"]]
+        pairs = zip(*self.texts["test"], strict=True)
+        return [
+            item
+            for item, pair in enumerate(pairs)
+            if any(word not in words for text, words in zip(pair, known, strict=True) for word in words_of(text))
+        ]
+
+    def facts(self, split: Split) -> dict[str, float | int]:
+        """Size of the vocabularies, mean lengths in tokens (EOS included), and percent of tokens that are unknown."""
+        items, facts = self.items(split), dict[str, float | int]()
+        for side, text, sequences in (
+            ("source", self.source_text, items.sources),
+            ("target", self.target_text, items.targets),
+        ):
+            every = np.concatenate(list(sequences))
+            facts[f"vocabulary_{side}"] = text.size
+            facts[f"length_{side}"] = len(every) / len(items)
+            facts[f"unknown_{side}"] = 100.0 * float((every == UNK).mean())
+        return facts | ({"items_unseen": len(self.unseen)} if split == "test" else {})
 
     def floors(self, split: Split) -> dict[str, Scores]:
         """The constant answer, the copied source, a dictionary learned word by word, the nearest training source."""
@@ -195,6 +232,11 @@ def _encoded(text: Text, sentences: list[str], by_word: bool) -> list[np.ndarray
     tokens = {word: array.tolist() for word, array in zip(words, text.encode_all(words, eos=False), strict=True)}
     joined = ([token for word in sentence.split(" ") for token in tokens[word]] for sentence in sentences)
     return [np.array(sentence, dtype=np.int32) for sentence in joined]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, marks left out."""
+    return re.findall(r"\w+", text.lower())
 
 
 def _lowered(pairs: Pairs) -> Pairs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from tasks import SPLITS, BadInput, Split
 from tasks._files import rows
 from tasks._folder import Pairs, parallel
-from tasks._parallel import Parallel, languages
+from tasks._parallel import Parallel, languages, words_of
 
 VENDORED = ("en-es", "en-de")
 COMMON = 4  # times that each word of a pair occurs in training, at least
@@ -65,20 +64,16 @@ def _vendored(pair: str) -> dict[Split, Pairs]:
 
 def common(texts: dict[Split, Pairs], least: int = COMMON) -> dict[Split, Pairs]:
     """The pairs whose every word (lower-cased) occurs at least `least` times on its side of training."""
-    counts = [Counter(word for text in side for word in _words(text)) for side in texts["train"]]
+    counts = [Counter(word for text in side for word in words_of(text)) for side in texts["train"]]
 
     def is_common(pair: Sequence[str]) -> bool:
-        return all(count[word] >= least for count, text in zip(counts, pair, strict=True) for word in _words(text))
+        return all(count[word] >= least for count, text in zip(counts, pair, strict=True) for word in words_of(text))
 
     kept: dict[Split, Pairs] = {}
     for split, sides in texts.items():
         pairs = [pair for pair in zip(*sides, strict=True) if is_common(pair)]
         kept[split] = ([source for source, _ in pairs], [target for _, target in pairs])
     return kept
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
 
 
 TASK = Translation

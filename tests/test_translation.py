@@ -6,8 +6,10 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
+import tasks._parallel as parallel_file
 from tasks import EOS, SPECIALS, SPLITS, BadInput, configured, load
 from tasks._parallel import MARGIN, _encoded
+from tasks._score import text_scores
 from tasks._text import Text
 from tasks.translation import Translation, _vendored, common
 from tasks.verses import Verses
@@ -216,3 +218,62 @@ def test_an_empty_answer_is_empty_text(task):
     assert task.write([EOS]) == task.write([]) == ""
     assert task.pieces([EOS, 7]) == ()
     assert task.write([len(SPECIALS) + 1, EOS, 7]) == task.write([len(SPECIALS) + 1])
+
+
+# words that training never showed
+
+
+UNSEEN = {
+    "train": (["turn it on", "turn it off", "a b c d"], ["an", "aus", "x y"]),
+    "validation": (["turn it"], ["an"]),
+    "test": (["Turn IT, on!", "turn now", "it on", "on off"] * 15, ["AN", "an", "zu", "aus"] * 15),
+}
+
+
+def test_items_with_a_word_that_its_side_never_showed_are_found_whatever_case_and_marks(own):
+    assert own(UNSEEN).unseen == [i for i in range(60) if i % 4 in (1, 2)]
+
+
+@pytest.mark.parametrize("tokenizer", ["bpe", "word", "character"])
+def test_they_are_the_same_for_every_tokenizer(own, tokenizer):
+    assert own(UNSEEN, tokenizer=tokenizer, longest=8).unseen == own(UNSEEN).unseen
+
+
+def test_they_have_scores_of_their_own_which_are_those_of_a_test_of_them_alone(own, monkeypatch):
+    task = own(UNSEEN)
+    said = ["an", "an", "ein", "aus"] * 15
+    answers = [task.target_text.encode(text).tolist() for text in said]
+    assert not any(name.endswith("unseen") for name in task.score(answers, "test").totals)  # thirty: too few
+    monkeypatch.setattr(parallel_file, "FEWEST", 30)
+    scores = task.score(answers, "test")
+    rows = task.unseen
+    alone, _, _ = text_scores([task.write(answers[i]) for i in rows], [UNSEEN["test"][1][i] for i in rows])
+    for metric in ("bleu", "chrf", "exact"):
+        assert scores.totals[f"{metric}_unseen"] == alone[metric]
+        assert scores.signatures[f"{metric}_unseen"].endswith(
+            "only the 30 items with a word that training never showed"
+        )
+    assert scores.totals["exact_unseen"] == 50.0
+    assert scores.totals["exact"] == 50.0  # "AN" is not "an"
+    assert len(scores.items["bleu"]) == 60
+    assert not any("unseen" in name for name in task.score([answers[0]], "validation").totals)
+
+
+def test_common_words_leave_too_few_to_score_and_all_words_enough(task):
+    assert len(task.unseen) < parallel_file.FEWEST
+    answers = [target.tolist() for target in task.items("test").targets]
+    assert set(task.score(answers, "test").totals) == {"bleu", "chrf", "exact"}
+    assert task.facts("test")["items_unseen"] == len(task.unseen)
+
+
+def test_facts_count_tokens_and_those_that_are_unknown(own):
+    word, character = (own(UNSEEN, tokenizer=kind).facts("test") for kind in ("word", "character"))
+    assert word["length_source"] == (5 + 2 + 2 + 2) / 4  # marks are tokens of their own
+    assert word["length_target"] == 2  # with EOS
+    # Turn, IT, the comma and the mark; now
+    assert word["unknown_source"] == pytest.approx(100 * 5 / 11)
+    assert word["unknown_target"] == pytest.approx(100 * 2 / 8)  # AN, zu
+    assert character["unknown_source"] < word["unknown_source"]
+    assert character["length_source"] == (12 + 8 + 5 + 6) / 4
+    assert word["vocabulary_source"] == own(UNSEEN, tokenizer="word").source_text.size
+    assert "items_unseen" not in own(UNSEEN).facts("validation")

@@ -62,8 +62,8 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     metrics |= {name: last[name] for name in last if name.startswith("training_over_generation")}
     metrics |= {name: last[name] for name in ("generate_tokens_per_second", "train_tokens_per_second")}
     metrics |= {"cached": int("uncached_seconds" in by_position[0]), "target_length": last["target_length"]}
-    curve = [*by_source, *by_target, *by_position]
-    return [row(of, made_of, "training_over_generation", metrics, curve, NOTES | {"batch": str(how.batch)})]
+    result = row(of, made_of, "training_over_generation", metrics, [*by_source, *by_target, *by_position], NOTES)
+    return [dataclasses.replace(result, config=result.config | {"batch": how.batch})]  # not that of a training
 
 
 NOTES = {

@@ -56,6 +56,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         seed=trial.seed,
         status="ok",
         metrics=scores.totals
+        | task.facts("test")
         | _costs(model, training, said)
         | {"company": others, "had_company": int(meters.Company.matters(others))}  # while it trained
         | state_bytes(model, typical(task).to(device))
