@@ -18,8 +18,9 @@ from bench.record import RecordError, Result
 
 MEANS = ("exact", "accuracy", "cider")  # metrics that are the mean of their items
 ROUNDING = 0.006  # items are stored with two decimals
-PER_CENT = ("bleu", "chrf", "exact", "accuracy", "macro_f1", "structure", "naming")
-SIGNED = ("decay", "explained", "inside", "beyond", "validation")  # slopes, and scores that guessing leaves at zero
+PER_CENT = ("bleu", "chrf", "exact", "accuracy", "macro_f1", "structure", "naming", "aligned", "hits", "uniform")
+APART = ("_held_out", "_unseen")  # ends of the names of scores on some of the items
+SIGNED = ("decay", "slope", "explained", "inside", "beyond", "validation")  # exponents, and scores around zero
 SPARE = 1.5  # a budget in seconds is met by a forecast
 
 
@@ -83,10 +84,17 @@ def _bounds(result: Result) -> Iterator[str]:
     if result.main not in result.metrics:
         yield f"the metric {result.main!r} that heads it is missing"
     for name, value in result.metrics.items():
-        high = 100 if name.removesuffix("_held_out") in PER_CENT else math.inf
+        high = 100 if _whole(name) in PER_CENT else math.inf
         low = -math.inf if name.startswith(SIGNED) and not name.endswith(PER_CENT) else 0.0
         if not low - 1e-9 <= value <= high + 1e-6:
             yield f"{name} = {value:g} lies outside {low:g} to {high:g}"
+
+
+def _whole(name: str) -> str:
+    """A metric's name without what says that it is on some of the items."""
+    for end in APART:
+        name = name.removesuffix(end)
+    return name
 
 
 def _overspent(result: Result) -> Iterator[str]:

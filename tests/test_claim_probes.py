@@ -12,7 +12,7 @@ from test_long_probes import SMALL, done, trial
 from torch.nn import functional
 
 import tasks
-from bench import identity, machine, record
+from bench import identity, machine, record, verification
 from bench.checkpoint import Checkpoints
 from bench.clock import Contest
 from bench.probes import _learned, alignment, asked, decoding, order
@@ -380,6 +380,27 @@ def test_a_length_that_takes_too_long_is_the_last(tmp_path, monkeypatch):
 )
 def test_decoding_refuses_what_it_cannot_time_in_one_line(changes, said, tmp_path):
     assert said in reason(timed(**changes), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("slope_source", -0.02, True),
+        ("slope_position_low", -0.4, True),
+        ("difference", -0.1, False),
+        ("aligned", 100.5, False),
+        ("bleu_unseen", 99.0, True),
+        ("bleu_unseen", 100.5, False),
+        ("entropy_start", 101.0, True),
+    ],
+)
+def test_what_is_stored_is_checked_against_what_can_be(name, value, good, tmp_path):
+    row = record.Result("order", "lstm", "tokens", 0, "ok", {name: value}, name, id="0" * 16)
+    assert list(verification._bounds(row)) == ([] if good else [f"{name} = {value:g} lies outside {told_bounds(name)}"])
+
+
+def told_bounds(name):
+    return "0 to inf" if name == "difference" else "0 to 100"
 
 
 def test_the_processor_belongs_to_the_identity_of_decoding():
