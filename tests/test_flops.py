@@ -210,7 +210,7 @@ def test_the_formula_counts_what_is_computed_part_by_part(name, shape, monkeypat
 @pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 def test_the_formula_holds_for_every_score_normalisation_and_kind_of_position(name, settings, monkeypatch, apart):
     model = built(name, SPECS["text"], **settings)
-    for source, target in LENGTHS:
+    for source, target in LENGTHS[::2]:
         found = Counted(monkeypatch)(model, pair(SPECS["text"], source, target))
         stated = Counter(model.flops(source, target))
         stated.update(known_differences(model, source, target))
@@ -286,7 +286,7 @@ def test_the_chain_is_the_longest_way_through_the_products(name, shape, apart):
 @pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 def test_the_chain_holds_for_every_score_normalisation_and_kind_of_position(name, settings, apart):
     model = built(name, SPECS["text"], **settings)
-    for source, target in LENGTHS:
+    for source, target in LENGTHS[::2]:
         assert model.chain(source, target) == traced(model, pair(SPECS["text"], source, target))
 
 
