@@ -11,7 +11,7 @@ HOME = re.compile(r"(?:/home|/Users|[A-Za-z]:\\Users)[/\\][^/\\\s'\"`,;:()<>|=]+
 POSIX = re.compile(
     r"(?<![\w.:/<~-])(?:file://|~)?/(?:[^\s/'\"`,;:()<>|=]+/)+([^\s/'\"`,;:()<>|=]*)|(?<!\w)~/(?:[^\s/'\"`,;:()<>|=]+/)*([^\s/'\"`,;:()<>|=]*)"
 )
-WINDOWS = re.compile(r"(?<!\w)[A-Za-z]:\\(?:[^\\\s'\"`,;:()<>|=]+\\)*([^\\\s'\"`,;:()<>|=]*)")
+WINDOWS = re.compile(r"(?<!\w)(?:[A-Za-z]:|~)\\(?:[^\\\s'\"`,;:()<>|=]+\\)*([^\\\s'\"`,;:()<>|=]*)")
 DATA = "--data"
 
 
@@ -45,7 +45,7 @@ def _told(word: str, before: str) -> str:
     option, equals, folder = word.partition("=")
     if before == DATA:
         return f"{option}{equals}{last(folder)}" if equals else last(word)
-    if option == DATA:
+    if option == DATA and equals:
         task, parted, folder = folder.partition("=")
         return f"{DATA}={task}={last(folder)}" if parted else f"{DATA}={last(task)}"
     if before == "--models":

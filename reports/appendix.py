@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reports import anchors, failures, frames, parts, words
+from reports._private import placeless
 from reports.failures import Rate
 from reports.parts import Cell, Limits, Output, Section, Table
 from reports.stored import LONG, Row, Stored, command, described, finished, number, own_data, variant
@@ -22,7 +23,9 @@ def failed(stored: Stored, most: Limits) -> Section | None:
     shown, note = parts.first(stored.unfinished, most.failures, len(stored.unfinished), "trials without a number")
     common = [_reasons(stored, most)] if note else []
     made = (*_rates(stored, most), *common, _trials(shown, note)) if shown else ()
-    outputs = tuple(Output(_printed(row), words.lines(row.result.output)) for row in shown if row.result.output.strip())
+    outputs = tuple(
+        Output(_printed(row), words.lines(placeless(row.result.output))) for row in shown if row.result.output.strip()
+    )
     problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
     damaged = f"Files that could not be read: {words.several(problems, most=20)}." if problems else ""
     return Section("", tables=made, outputs=outputs, note=damaged) if made or damaged else None
@@ -82,7 +85,7 @@ def _where(row: Row) -> str:
 
 
 def _reason(told: str) -> str:
-    return told or "no reason was stored"
+    return placeless(told) or "no reason was stored"
 
 
 def _printed(row: Row) -> str:

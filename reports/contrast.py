@@ -139,7 +139,8 @@ def _environments(found: Differences) -> Iterator[str]:
     code = [fact.name for fact in unlike if fact.name.startswith(environments.CODE)]
     plain = [fact for fact in unlike if fact.name not in code]
     yield f"{FIRST}: {words.plural(len(unlike), 'fact')} of {len(found.facts)}"
-    yield from aligned([["", *found.runs], *([fact.name, fact.first, fact.second] for fact in plain)], right=())
+    if plain:
+        yield from aligned([["", *found.runs], *([fact.name, fact.first, fact.second] for fact in plain)], right=())
     if code:
         names = [name.removeprefix(environments.CODE) for name in code]
         yield f"  code of {words.plural(len(code), 'file')}: {words.several(names, most=4)}"
@@ -178,9 +179,8 @@ def as_json(found: Differences) -> str:
 def frame(found: Differences) -> pd.DataFrame:
     """One row a difference: results.csv and results.parquet of the report."""
     rows = [dataclasses.asdict(one) | {"notes": "; ".join(one.notes)} for one in found.found]
-    told = pd.DataFrame(rows)
-    numbers = ("first", "second", "change", "low", "high", "p")
-    return told.astype(dict.fromkeys(numbers, float))
+    told = pd.DataFrame([{k: words.clean(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows])
+    return told.astype(dict.fromkeys(("first", "second", "change", "low", "high", "p"), float))
 
 
 # As a page

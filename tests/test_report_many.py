@@ -113,8 +113,8 @@ def test_what_is_left_out_is_said(many):
     folder, _, sweep = many
     page = text(folder)
     inert(folder)
-    shown = f"Showing the first {15 if sweep else 100} of 2,938 commands."
-    assert f"{shown} Every trial is in results.csv and results.parquet." in page
+    commands = f"Showing the first {15 if sweep else 100} of 2,938 commands."
+    assert f"{commands} Every trial is in results.csv and results.parquet." in page
     assert "60 trials of 2,998 gave no number" in page
     assert ("Translation: showing the first 15 of 2,938 configurations" in page) == sweep
     assert ("showing the first 5 of up to 600 seeds" in page) != sweep

@@ -114,7 +114,7 @@ def chance(table: Floats) -> float:
         return float(mean == 0 or any(variances))
 
     def beyond(log_p: float) -> float:
-        quantiles = (float(stats.t.isf(math.exp(log_p) / 2, n)) for n in freedom)
+        quantiles = (float(special.stdtrit(n, math.exp(log_p) / 2)) for n in freedom)  # their signs do not matter
         return math.sqrt(sum(q**2 * part for q, part in zip(quantiles, variances, strict=True))) - mean
 
     return math.exp(optimize.brentq(beyond, SMALLEST, 0.0)) if beyond(SMALLEST) > 0 else math.exp(SMALLEST)
