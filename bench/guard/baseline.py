@@ -22,7 +22,7 @@ UPDATE = "--seqbench-update"
 NOTE = f"Measured, not written: change it with pytest {UPDATE}, or with seqbench check RUN --against FILE --update"
 KINDS = ("quality", "speed", "losses")
 ALWAYS = {"kind", "model", "task", "metric", "asked", "made"}
-NEEDED = {
+NEEDED: dict[str, dict[str, Any]] = {
     "quality": {"scores": list, "seeds": list},
     "speed": {"ratios": list, "seconds": (int, float)},
     "losses": {"losses": list},

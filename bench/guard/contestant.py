@@ -5,7 +5,7 @@ tasks and rules are those of the checkout (another revision, say); else they are
 own models.
 
 First line in: {"contestants": {name: work}, "device": ..., "threads": ...}, out: {"calls": {name: usual seconds},
-"memory": {name: {"bytes": N}}}. Then {"turn": name, "calls": N} -> {"seconds": a call, "cpu": processor seconds in all}.
+"memory": {name: {"bytes": N}}}. Then {"turn": name, "calls": N} -> {"seconds": a call, "cpu": processor seconds}.
 Whatever goes wrong is {"error": one line}, and the process ends.
 """
 

@@ -1,4 +1,4 @@
-"""From stored rows to what a baseline keeps of them, and what it says of the machine. No torch: runs are judged by it."""
+"""From stored rows to what a baseline keeps of them and says of the machine. No torch: runs are judged by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test asks through the fixture `seqbench`: measured now and held against the baseline; the test fails or not."""
+"""What a test asks through the fixture `seqbench`: measured now, held against the baseline, ended by the verdict."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class Guard:
         return str(beside if beside.is_file() else name)
 
     def _configured(self, kind: type[Settings], how: dict[str, Any]) -> Any:
-        """Settings of a gate: what the call says, else the nearest marker. Raises BadInput for one that nobody knows."""
+        """Settings of a gate: what the call says, else the nearest marker. Raises BadInput for an unknown one."""
         fields = {field.name for field in dataclasses.fields(kind)}
         every = {field.name for one in OURS for field in dataclasses.fields(one)}
         marked: dict[str, Any] = {}

@@ -150,7 +150,7 @@ def _rewritten(before: Entry, now: Entry, changed: float) -> str:
     weights = dict(zip(before.get("weights", []), before.get("answers", []), strict=False))
     for weight, answers in zip(now.get("weights", []), now.get("answers", []), strict=False):
         old = weights.get(weight)
-        if old is None or len(old) != len(answers) or elsewhere(before, now):
+        if not weight or old is None or len(old) != len(answers) or elsewhere(before, now):
             continue
         items = [(old[i : i + DIGEST], answers[i : i + DIGEST]) for i in range(0, len(old), DIGEST)]
         others = sum(a != b for a, b in items)
