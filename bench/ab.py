@@ -91,7 +91,7 @@ def compared(revisions: Sequence[str], models: str, how: How, say: Callable[[str
 
 def _compared(name: str, ratios: list[float], how: How, revisions: tuple[str, str]) -> Compared:
     if len(ratios) < FEWEST:
-        return Compared(name, BUSY, 0, 0, 0, how.level, len(ratios), revisions)
+        return Compared(name, BUSY, 0.0, 0.0, 0.0, how.level, len(ratios), revisions)
     return Compared(name, *told(ratios, how.level), how.level, len(ratios), revisions)
 
 

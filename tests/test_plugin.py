@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import xml.etree.ElementTree as xml
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def project(pytester):
 
 
 def run(project, *words):
-    return project.runpytest_inprocess("-p", "bench.plugin", *words)
+    return project.runpytest_inprocess("-p", "seqbench", *words)
 
 
 def test_without_a_baseline_the_option_that_makes_one_is_named(project):
@@ -101,7 +101,7 @@ def test_a_change_of_the_model_fails_names_everything_and_overwrites_nothing(pro
         "*difference:*", "*environment:*", "*repeat:*python -m pytest *::test_losses", "::error file=*line=*::worse*",
     ])  # fmt: skip
     assert path.read_bytes() == kept
-    told = {p.get("name"): p.get("value") for p in xml.parse(project.path / "junit.xml").iter("property")}
+    told = {p.get("name"): p.get("value") for p in ElementTree.parse(project.path / "junit.xml").iter("property")}
     assert (told["seqbench_answer"], told["seqbench_model"]) == ("worse", "mine.py")
     assert "**worse**" in (project.path / "summary.md").read_text()
 
@@ -121,13 +121,14 @@ def test_a_baseline_that_was_edited_is_refused_even_for_an_update(project):
 
 def test_workers_of_xdist_hand_over_verdicts_and_new_baselines(project):
     project.makepyfile(LOSSES + QUALITY)
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "bench.plugin", "-n", "2", "--benchmark-disable"]
-    for more, says in ((["--seqbench-update"], "written:"), ([], "2 ok")):
-        done = subprocess.run([*words, *more], cwd=project.path, capture_output=True, text=True, env=_env())
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert says in done.stdout
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "seqbench", "-n", "2", "--benchmark-disable"]
+    done = subprocess.run([*words, "--seqbench-update"], cwd=project.path, capture_output=True, text=True, env=_env())
+    assert done.returncode == 0, done.stdout + done.stderr
     (path,) = project.path.glob("baselines/*.json")
     assert len(json.loads(path.read_text())["entries"]) == 2
+    found = run(project)
+    found.assert_outcomes(passed=2)
+    found.stdout.fnmatch_lines(["*2 ok*"])
 
 
 def _env():
@@ -301,7 +302,7 @@ def test_rounds_in_company_do_not_count():
 
 def test_the_plugin_loads_neither_torch_nor_anything_of_ours_that_needs_it():
     ask = (
-        "import sys, bench.plugin; print(*[m for m in ('torch', 'numpy', 'scipy', 'bench.guard') if m in sys.modules])"
+        "import sys, seqbench; print(*[m for m in ('torch', 'numpy', 'scipy', 'bench', 'models') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, env=_env())
     assert done.stdout.strip() == ""

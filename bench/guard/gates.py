@@ -28,6 +28,7 @@ Answer = Literal["ok", "better", "worse", "inconclusive"]
 Entry = Mapping[str, Any]
 POINTS = 1.0  # of the main score that may be lost
 CHANGED = 0.5  # percent of the answers that may change though the weights are the same
+SURE = 0.99  # level of intervals of speed: many checks a day, and each that fails wrongly costs trust
 FLOOR = 0.005  # noise between processes that is assumed at least, as a share of the ratio
 ELSEWHERE = 5.0  # times the tolerance, where a baseline of speed or losses is from another machine or other versions
 MEMORY_FLOOR = 8 * 2**20  # bytes by which memory may differ whatever its share
@@ -216,7 +217,7 @@ class Slowdown:
     high: float
 
 
-def slowdown(before: Sequence[float], now: Sequence[float], level: float = LEVEL) -> Slowdown:
+def slowdown(before: Sequence[float], now: Sequence[float], level: float = SURE) -> Slowdown:
     """From ratios to the reference, one a process, at least two on one side.
 
     Student's interval for the difference of mean logarithms, the noise pooled over both sides and never below FLOOR.
@@ -251,7 +252,7 @@ def speed(before: Entry, now: Entry, tolerance: float, memory: float, busy: int 
         return Verdict("inconclusive", difference="not known", why=why, **told)
     found = slowdown(before["ratios"], now["ratios"])
     n = f"{len(before['ratios'])} and {len(now['ratios'])} processes"
-    told["difference"] = f"{found.value:.3f} times as long [{found.low:.3f}, {found.high:.3f}] ({LEVEL:.0%}, {n})"
+    told["difference"] = f"{found.value:.3f} times as long [{found.low:.3f}, {found.high:.3f}] ({SURE:.0%}, {n})"
     if found.low > 1 + loose:
         return Verdict("worse", why="the whole interval lies beyond what is tolerated", **told)
     if found.value > 1 + loose:

@@ -13,13 +13,14 @@ from bench.guard.pace import Config, Pace
 def judged(before: dict[str, Any], paces: Iterable[Pace], about: dict[str, Any], how: Config) -> tuple[Verdict, Pace]:
     """What `paces` (a pace with one process more each time) come to beside a baseline's entry, and the last pace.
 
-    Who is not slower after `how.processes` is done. Slower is said only after as many again, which must say so by
-    themselves too; else it is inconclusive. `about`: what the entry of now says beside its numbers.
+    Who is level after `how.processes` is done; else as many again are measured. Slower is said only where these say so
+    by themselves too; where nobody can tell by then it is inconclusive. `about`: what the entry of now says beside its
+    numbers.
     """
     pace = Pace()
     for pace in paces:
-        enough = how.processes if _found(before, pace, about, how).answer != "worse" else 2 * how.processes
-        if len(pace.ratios) >= enough:
+        sure = _found(before, pace, about, how).answer in ("ok", "better")
+        if len(pace.ratios) >= how.processes * (1 if sure else 2):
             break
     verdict = _found(before, pace, about, how)
     if verdict.answer == "worse" and not _again(before, pace, how):

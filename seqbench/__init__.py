@@ -1,6 +1,8 @@
 """The pytest plugin: the fixture `seqbench`, its marker and options, what is said in the end, and the exit code.
 
-Loading it imports neither torch nor anything of ours; that waits until a test asks for the fixture.
+Loading it imports neither torch nor anything of ours; that waits until a test asks for the fixture. It lies outside
+`bench` for the same reason: what is imported before the tests start escapes the check of shapes.
+`python -m pytest -p seqbench` loads it from a checkout too, where nothing is installed.
 Beside pytest's own exit codes: 13 where nothing failed, but a check of speed could not tell.
 """
 
