@@ -17,7 +17,7 @@ PLACES = [(11, 0), (-11, 0), (0, 14), (0, -14), *((x, y) for y in (13, -13, 26, 
 def named(
     axes: Axes, rows: Sequence[dict[Any, Any]], against: str, short: Callable[[str], str], lines: Sequence[Step] = ()
 ) -> None:
-    """Writes the "name" of each row near its point, which stands at its `against` and its "value", and not over `lines`."""
+    """Writes the "name" of each row near its point, at its `against` and its "value", clear of `lines`."""
     inside = axes.bbox
     taken = [*(_point_box(axes, row, against) for row in rows), *(_line_box(axes, line) for line in lines)]
     for row in sorted(rows, key=lambda r: float(r["value"])):

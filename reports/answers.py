@@ -13,8 +13,8 @@ from reports.words import slug
 
 EXPLAINED = (
     "The same items answered by every model, chosen by the scores alone: some on which the models differ most, some "
-    "that all answer well, some that none does. Before them each model's own best and worst answer; of several as good, "
-    "the one that sets it apart most from the others. A model with several seeds shows its first."
+    "that all answer well, some that none does. Before them each model's own best and worst answer; of several as "
+    "good, the one that sets it apart most from the others. A model with several seeds shows its first."
 )
 TEXT = 160  # characters of a source or an answer in a table
 

@@ -447,6 +447,10 @@ def test_attention_sums_to_one_and_is_nowhere_on_padding(contestant, spec):
     assert_close(state.attention.sum(1), torch.ones(3, dtype=torch.float64))
     beyond = torch.arange(batch.source.shape[1]) >= batch.source_length[:, None]
     assert state.attention.eq(0).equal(beyond)
+    if state.heads is not None:
+        assert state.heads.shape[::3] == batch.source.shape[:2]
+        assert_close(state.heads[:, -1].mean(1), state.attention)
+        assert_close(state.heads.sum(-1), torch.ones(state.heads.shape[:3], dtype=torch.float64))
 
 
 @texts
