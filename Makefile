@@ -4,7 +4,7 @@ VENV ?= .venv
 OUT ?= runs/quick
 BIN := $(VENV)/bin
 
-.PHONY: help install bench test soak lint types arrows pytest benchmark peers gpu multi30k clean
+.PHONY: help install bench test soak lint types arrows pytest benchmark browser peers gpu multi30k clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:.*## */  /'
@@ -42,6 +42,11 @@ soak: install  ## the long forms of the tests: every fault at every call, a thou
 benchmark: install  ## times layers, models and the harness, and judges the ratios that are goals
 	mkdir -p runs
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-json=runs/benchmark.json --ratios=runs/ratios.json
+
+browser: install  ## reports in the Chromium that the machine has; skipped where there is none
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,browser]' --constraint constraints.txt \
+		|| echo "playwright and axe cannot be installed: what needs them is skipped"
+	$(BIN)/python -m pytest -q -rs --benchmark-disable tests/browser
 
 GPU ?= runs/gpu
 DEVICE ?= cuda

@@ -93,7 +93,7 @@
 
     heads.forEach((head, column) => {
       const button = make('button', { class: 'sort', type: 'button' }, ...head.childNodes);
-      if (!head.textContent.trim() && !button.textContent.trim()) button.setAttribute('aria-label', `column ${column + 1}`);
+      if (!button.textContent.trim()) button.setAttribute('aria-label', `column ${column + 1}`);
       head.append(button);
       const ways = head.classList.contains('n') ? [-1, 1, 0] : [1, -1, 0]; // the largest number first; words from a on
       button.addEventListener('click', () => {
@@ -161,37 +161,43 @@
   }
 
   function csv(region) {
-    const found = columns(taken(region));
-    const literal = (value) => (/^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : value); // no formula
+    const literal = (said) => (/^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(said) ? `'${said}` : said); // no formula
     const cell = (value) => {
-      const said = value === null ? '' : typeof value === 'number' ? String(value) : literal(value);
-      return /[",;\n]/.test(said) ? `"${said.replaceAll('"', '""')}"` : said;
+      const said = typeof value === 'number' ? String(value) : literal(value ?? '');
+      return /[",;\r\n]/.test(said) ? `"${said.replaceAll('"', '""')}"` : said;
     };
-    const lines = [[...found.keys()]];
-    for (let n = 0; n < taken(region).rows.length; n += 1) lines.push([...found.values()].map((values) => values[n]));
-    return lines.map((line) => line.map(cell).join(',') + '\n').join('');
+    const found = columns(taken(region));
+    const lines = taken(region).rows.map((_, n) => [...found.values()].map((values) => values[n]));
+    return [[...found.keys()], ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('');
   }
 
   function json(region) {
     const { caption, rows } = taken(region);
     const found = [...columns(taken(region))];
     const records = rows.map((_, n) => Object.fromEntries(found.map(([name, values]) => [name, values[n]])));
-    return JSON.stringify({ caption, rows: records }, null, 1) + '\n';
+    return `${JSON.stringify({ caption, rows: records }, null, 1)}\n`;
   }
 
-  const escapedMarkdown = (said) =>
-    said.replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c]).replace(/[\\`*_[\]|~$#]/g, '\\$&');
+  function laid(region, escape, bold) {
+    const { caption, rows, width, heads } = taken(region);
+    const cell = (one) => {
+      const said = escape(text(one));
+      return (one.querySelector('strong') ? bold(said) : said) + (asides(one) ? ` (${escape(asides(one))})` : '');
+    };
+    const each = (tell) => Array.from({ length: width }, (_, at) => tell(at));
+    const numeric = each((at) => rows[0].cells[at].classList.contains('n'));
+    const lines = rows.map((row) => [row, cellsOf(row).map(cell)]);
+    return { caption: escape(caption), named: each((at) => escape(heads[at] ?? '')), numeric, lines };
+  }
+
+  const HTML = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+  const escapedMarkdown = (said) => said.replace(/[&<>]|[\\`*_[\]|~$#]/g, (c) => HTML[c] ?? `\\${c}`);
 
   function markdown(region) {
-    const { caption, rows, width, heads } = taken(region);
+    const { caption, named, numeric, lines } = laid(region, escapedMarkdown, (said) => `**${said}**`);
     const line = (cells) => `| ${cells.join(' | ')} |\n`;
-    const cell = (one) => {
-      const said = escapedMarkdown(text(one));
-      return (one.querySelector('strong') ? `**${said}**` : said) + (asides(one) ? ` (${escapedMarkdown(asides(one))})` : '');
-    };
-    const named = Array.from({ length: width }, (_, at) => escapedMarkdown(heads[at] ?? ''));
-    const sides = Array.from({ length: width }, (_, at) => (rows[0].cells[at].classList.contains('n') ? '---:' : '---'));
-    return `*${escapedMarkdown(caption)}*\n\n${line(named)}${line(sides)}${rows.map((row) => line(cellsOf(row).map(cell))).join('')}`;
+    const sides = numeric.map((is) => (is ? '---:' : '---'));
+    return `*${caption}*\n\n${line(named)}${line(sides)}${lines.map(([, cells]) => line(cells)).join('')}`;
   }
 
   const LATEX = {
@@ -201,18 +207,13 @@
   const escapedLatex = (said) => said.replace(/[\\~^–−→×≤≥…<>|"]|[{}$&#%_]/g, (c) => LATEX[c] ?? `\\${c}`);
 
   function latex(region) {
-    const { caption, rows, width, heads } = taken(region);
-    const cell = (one) => {
-      const said = escapedLatex(text(one));
-      return (one.querySelector('strong') ? `\\textbf{${said}}` : said) + (asides(one) ? ` (${escapedLatex(asides(one))})` : '');
-    };
-    const line = (row) => `${row.classList.contains('first') ? '\\midrule\n' : ''}${cellsOf(row).map(cell).join(' & ')} \\\\\n`;
-    const sides = Array.from({ length: width }, (_, at) => (rows[0].cells[at].classList.contains('n') ? 'r' : 'l')).join('');
-    const named = Array.from({ length: width }, (_, at) => escapedLatex(heads[at] ?? '')).join(' & ');
+    const { caption, named, numeric, lines } = laid(region, escapedLatex, (said) => `\\textbf{${said}}`);
+    const line = (cells) => `${cells.join(' & ')} \\\\\n`;
+    const rows = lines.map(([row, cells]) => (row.classList.contains('first') ? '\\midrule\n' : '') + line(cells));
     return (
-      '% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n' +
-      `\\caption{${escapedLatex(caption)}}\n\\begin{tabular}{${sides}}\n\\toprule\n` +
-      `${heads.length ? `${named} \\\\\n\\midrule\n` : ''}${rows.map(line).join('')}\\bottomrule\n\\end{tabular}\n\\end{table}\n`
+      `% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{${caption}}\n` +
+      `\\begin{tabular}{${numeric.map((is) => (is ? 'r' : 'l')).join('')}}\n\\toprule\n` +
+      `${named.some(Boolean) ? `${line(named)}\\midrule\n` : ''}${rows.join('')}\\bottomrule\n\\end{tabular}\n\\end{table}\n`
     );
   }
 
@@ -260,37 +261,37 @@
   // What is told of a cell or a point, beside it
 
   const tip = make('div', { class: 'tip', id: 'tip', role: 'status' });
-  tip.hidden = true;
+  let told = null; // what is told of, and in which words
+  let tapped = null;
 
-  function tell(said, box) {
+  function tell(element, said) {
+    told = [element, said];
     tip.textContent = said;
     tip.hidden = false;
-    const own = tip.getBoundingClientRect();
-    const left = Math.min(Math.max(box.left + box.width / 2 - own.width / 2, 8), innerWidth - own.width - 8);
+    const [own, box] = [tip.getBoundingClientRect(), element.getBoundingClientRect()];
+    const left = Math.min(box.left + box.width / 2 - own.width / 2, innerWidth - own.width - 8);
     const above = box.top - own.height - 8;
     tip.style.left = `${Math.max(left, 8)}px`;
     tip.style.top = `${above > 4 ? above : box.bottom + 8}px`;
   }
 
   function hush() {
+    told = null;
     tip.hidden = true;
     all('.near').forEach((one) => one.classList.remove('near'));
   }
 
   function telling(cell) {
     const said = cell.title;
+    const on = () => tell(cell, said);
     cell.removeAttribute('title'); // or the browser would say it a second time
     cell.setAttribute('aria-description', said);
-    const on = () => tell(said, cell.getBoundingClientRect());
-    cell.addEventListener('pointerenter', on);
-    cell.addEventListener('focus', on);
-    for (const off of ['pointerleave', 'blur']) cell.addEventListener(off, hush);
+    for (const event of ['pointerenter', 'focus']) cell.addEventListener(event, on);
+    for (const event of ['pointerleave', 'blur']) cell.addEventListener(event, hush);
     cell.addEventListener('click', (event) => {
-      const first = event.pointerType === 'touch' && (tip.hidden || tip.textContent !== said || !cell.dataset.told);
-      all('[data-told]').forEach((one) => delete one.dataset.told);
-      if (!first) return;
+      if (event.pointerType !== 'touch' || tapped === cell) return;
       event.preventDefault(); // a finger cannot hover: its first tap tells, its second follows
-      cell.dataset.told = '1';
+      tapped = cell;
       on();
     });
   }
@@ -307,14 +308,14 @@
     if (!points.length) return;
     holder.setAttribute('tabindex', '0');
     holder.setAttribute('role', 'group');
-    holder.setAttribute('aria-label', `Points of the figure, one by one with the arrow keys`);
+    holder.setAttribute('aria-label', 'Points of the figure, one by one with the arrow keys');
     let at = -1;
 
     const seen = () => points.filter(({ mark }) => !mark.closest('.off'));
     function point(one) {
       hush();
       one.mark.classList.add('near');
-      tell(one.said, one.mark.getBoundingClientRect());
+      tell(one.mark, one.said);
     }
     function nearest(event, most = 24) {
       const far = ({ mark }) => {
@@ -365,12 +366,12 @@
       const name = parts.map((part) => part.textContent.trim()).join('');
       const button = make('button', { type: 'button', class: 'key', 'aria-pressed': 'true', 'aria-label': `show ${name}` });
       const boxes = parts.map((part) => part.getBBox());
-      const [left, top] = [Math.min(...boxes.map((b) => b.x)) - 4, Math.min(...boxes.map((b) => b.y)) - 1];
-      const [right, bottom] = [Math.max(...boxes.map((b) => b.x + b.width)) + 4, Math.max(...boxes.map((b) => b.y + b.height)) + 1];
-      button.style.left = `${(100 * left) / whole.width}%`;
-      button.style.top = `${(100 * top) / whole.height}%`;
-      button.style.width = `${(100 * (right - left)) / whole.width}%`;
-      button.style.height = `${(100 * (bottom - top)) / whole.height}%`;
+      const ends = (low, size) => [Math.min(...boxes.map((b) => b[low])), Math.max(...boxes.map((b) => b[low] + b[size]))];
+      const [[left, right], [top, bottom]] = [ends('x', 'width'), ends('y', 'height')];
+      button.style.left = `${(100 * (left - 4)) / whole.width}%`;
+      button.style.top = `${(100 * (top - 1)) / whole.height}%`;
+      button.style.width = `${(100 * (right - left + 8)) / whole.width}%`;
+      button.style.height = `${(100 * (bottom - top + 2)) / whole.height}%`;
       button.addEventListener('click', () => {
         const off = [...buttons].filter(([, one]) => one.getAttribute('aria-pressed') === 'false').map(([own]) => own);
         hide(off.includes(place) ? off.filter((own) => own !== place) : [...off, place]);
@@ -388,9 +389,10 @@
   }
   all('figure > svg').forEach(plot);
   all('.from[title]').forEach(telling);
+  hush();
   document.body.append(tip);
   document.addEventListener('keydown', (event) => event.key === 'Escape' && hush());
   addEventListener('hashchange', restore);
-  addEventListener('scroll', hush, { passive: true });
+  addEventListener('scroll', () => (told?.[0].closest(':focus') ? tell(...told) : hush()), { passive: true });
   restore();
 })();
