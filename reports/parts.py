@@ -22,9 +22,7 @@ class Cell:
     mark: str = ""
     colour: str = ""
     warning: str = ""
-    value: float | None = (
-        None  # what it is sorted by, in the column's own unit, where its text tells that in fewer digits
-    )
+    value: float | None = None  # what it is sorted by, where its text says that in fewer digits
     tip: str = ""  # what stands behind it, told on hover, focus and touch
     link: str = ""  # anchor of the row that it was made of
     anchor: str = ""  # by which a link finds the row that starts here

@@ -187,13 +187,13 @@ def _kinds(figure: Figure, names: Sequence[str]) -> dict[str, str]:
         for legend in figure.legends
         for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
     ]
-    return {h.get_linestyle(): told for h, told in entries if isinstance(h, Line2D) and told not in names}
+    return {str(h.get_linestyle()): told for h, told in entries if isinstance(h, Line2D) and told not in names}
 
 
 def _strand(own: Series, child: Artist, kinds: dict[str, str]) -> None:
     if isinstance(child, Line2D) and (places := _points(child)):
         loose = child.get_linestyle() in ("None", "none", "", " ")
-        kind = kinds.get(child.get_linestyle(), "")
+        kind = kinds.get(str(child.get_linestyle()), "")
         if loose and own.strands:
             kind = RING if child.get_markerfacecolor() == "none" else SEED
         own.strands.append(Strand(kind, child, [Mark(x, y) for x, y in places]))
@@ -241,7 +241,7 @@ def _noted(axes: Axes) -> tuple[Series, ...]:
     notes = [child for child in axes.get_children() if isinstance(child, Annotation)]
     names = {tuple(map(float, note.xy)): note for note in notes}
     lines = [child for child in _children(axes) if isinstance(child, Line2D)]
-    found = []
+    found: list[Series] = []
     for line in lines:
         places = _points(line)
         if len(places) == 1 and places[0] in names:

@@ -1,4 +1,4 @@
-"""What the regression tests share: small models, short tasks, and all of them task by task, so that each is read once."""
+"""What the regression tests share: small models and short tasks, task by task, so that each is read once."""
 
 from __future__ import annotations
 

@@ -238,7 +238,8 @@ def test_only_the_headline_run_refreshes_the_readme(seqbench, tmp_path, shelved)
     readme = tmp_path / "project" / "README.md"
     publish.publish([tmp_path / "run"], "first", shelved)
     readme.write_text(MARKED.format("second"))
-    assert "is not published" in str(pytest.raises(ReportError, shelf.headline, readme, shelved).value)
+    with pytest.raises(ReportError, match="is not published"):
+        shelf.headline(readme, shelved)
     shelf.headline(readme, shelved, "first")
     said = readme.read_text()
     assert said.startswith("# Ours\n\n<!-- seqbench:headline first -->\n[![")

@@ -1,4 +1,4 @@
-"""Reports in a real browser, opened from a file with the network off; skipped where playwright or a Chromium is missing."""
+"""Reports in a real browser, from a file with the network off; skipped where playwright or a Chromium is missing."""
 
 from __future__ import annotations
 

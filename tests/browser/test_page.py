@@ -279,7 +279,7 @@ def test_axe_finds_nothing_serious(pages, opened, name):
         assert not serious
 
 
-@pytest.mark.parametrize("name", ("rich", "speed-two-cores"))
+@pytest.mark.parametrize("name", ["rich", "speed-two-cores"])
 def test_without_a_script_everything_is_there_to_read(pages, opened, name):
     page, full = opened(pages[name], java_script_enabled=False), opened(pages[name])
     assert not page.locator("button, input").count()

@@ -1,0 +1,198 @@
+"""Reading aids that need no browser: numbers read back, figures with their tables, anchors and links."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_report import MODELS, build, seen, trial
+
+from bench.record import Result
+from bench.statistics import Point
+from reports import anchors, appendix, behind, figures, html, long_figures, page, series, speed_figures, tables, words
+from reports._svg import drawn
+from reports.magnitude import carried, magnitude, plain
+from reports.parts import Cell, Page, Section, Table
+from reports.stored import Row, gather
+
+PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize(
+    ("write", "share"),
+    [
+        (words.count, 0), (words.amount, 0.006), (words.significant, 0.006), (words.memory, 0.006),
+        (words.seconds, 0.06), (words.duration, 0.17), (lambda x: f"{x:.0f} %", 0), (lambda x: f"{x:,.0f} of 99", 0),
+        (lambda x: f"{x:,.0f}–{x + 7:,.0f}", 0), (lambda x: f"{x:,.0f} to {x + 7:,.0f} %", 0),
+    ],
+)  # fmt: skip
+@settings(max_examples=40)
+@given(value=st.integers(1, 9_999_999))
+def test_a_number_written_in_words_is_read_back_as_the_same_number(write, share, value):
+    assert magnitude(write(float(value))) == pytest.approx(value, rel=max(share, 1e-12))
+
+
+@settings(max_examples=40)
+@given(st.floats(-1e6, 1e6))
+def test_scores_are_read_back_with_their_sign(value):
+    assert magnitude(words.number(value)) == pytest.approx(value, abs=0.051)
+    assert magnitude(words.significant(value)) == pytest.approx(value, rel=0.006)
+
+
+def test_limits_stand_beside_what_they_name_and_words_are_no_numbers():
+    ordered = ["−3.5", "0", "< 0.001", "0.001", "below 16", "16", "at least 16", "17", "2 min", "1.5 h", "never"]
+    found = [magnitude(text) for text in ordered]
+    assert found == sorted(found)
+    assert len({*found}) == len(found)
+    for text in ("", "–", "none", "not measured", "LSTM", "3 models", "12 → 40", "seed 3", "1.2.3", "v2", "2 x 3"):
+        assert magnitude(text) is None
+
+
+def test_a_cell_carries_a_number_only_where_its_text_does_not_say_it():
+    assert [carried(text, None) for text in ("1,234.5", "−3", "LSTM", "–")] == [""] * 4
+    assert [carried(text, None) for text in ("1.5 k", "31 min", "never")] == ["1500", "1860", "Infinity"]
+    assert carried("35.4", 35.4443) == "35.4443"
+    assert carried("–", math.nan) == ""
+    assert plain("12,345.6")
+    assert not plain("1,2")
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("aids") / "run", 2)
+
+
+@pytest.fixture(scope="module")
+def made(rich: Path) -> Path:
+    return html.write([rich], rich.parent / "page").parent
+
+
+@pytest.mark.parametrize("name", ["rich", "speed-two-cores", "long-two-cores"])
+def test_every_figure_holds_the_series_that_its_table_holds(request, name):
+    run = request.getfixturevalue("rich") if name == "rich" else PUBLISHED / name
+    found = [*anchors.drawings(page.page(gather([run])))]
+    assert len(found) > 10
+    for one in found:
+        figure = drawn(one.figure, one.name, one.alt, one.caption)
+        table, root = figure.numbers, ElementTree.fromstring(figure.inline)
+        assert table is not None, one.name
+        assert len({len(row) for row in table.rows} | {len(table.head)}) == 1, one.name
+        held = {group.get("data-series") for group in root.iter(f"{SVG}g")} - {None}
+        named = table.head[1:] if table.head[0] == "" else {row[0].text for row in table.rows}
+        if "written" not in table.head:  # heat maps and pictures hold cells
+            assert len(held) == len(named) > 0, one.name
+        keys = {group.get("data-key") for group in root.iter(f"{SVG}g")} - {None}
+        assert keys <= held
+        assert not [e for e in root.iter() if "style" in e.attrib], one.name
+
+
+def test_each_point_of_a_figure_is_a_row_of_its_table_and_says_its_numbers():
+    points = [Point(x, y, y * 0.9, y * 1.2) for x, y in ((16, 3.25), (32, 4.5), (64, 1234.0))]
+    drawing = speed_figures.curves(
+        [speed_figures.Series("LSTM", "lstm", points, (24.0, 4.0)), speed_figures.Series("mine", "x", points[:2])],
+        "length", "step, ms",
+    )  # fmt: skip
+    figure = drawn(drawing, "own", "alt", behind={"mine": "mine: of 5 seeds"})
+    assert figure.numbers is not None
+    assert figure.numbers.head == ("series", "line", "length", "step, ms", "from", "to")
+    texts = [tuple(cell.text for cell in row) for row in figure.numbers.rows]
+    assert texts == [
+        ("LSTM", "", "16", "3.250", "2.925", "3.900"), ("LSTM", "", "32", "4.500", "4.050", "5.400"),
+        ("LSTM", "", "64", "1,234", "1,111", "1,481"), ("LSTM", "ringed", "24", "4", "–", "–"),
+        ("mine", "", "16", "3.250", "2.925", "3.900"), ("mine", "", "32", "4.500", "4.050", "5.400"),
+    ]  # fmt: skip
+    titles = [title.text for use in ElementTree.fromstring(figure.inline).iter(f"{SVG}use") for title in use]
+    assert titles[0] == "LSTM: step, ms 3.250 (2.925 to 3.900), length 16"
+    assert titles[3] == "LSTM, ringed: step, ms 4, length 24"
+    assert titles[4:] == ["mine: of 5 seeds"] * 2
+
+
+def test_lines_of_one_colour_belong_to_the_name_before_them():
+    place = long_figures.Place
+    curves = [
+        long_figures.Curve("LSTM (hidden 7)", "lstm", [place(1, 2, 2, 2), place(3, 4, 3, 5)], [(1, 2.5), (3, 4.5)]),
+        long_figures.Curve("LSTM (hidden 9)", "lstm", [place(1, 7, 6, 8), place(3, 8, 8, 8)], [(3, 8.5)]),
+    ]
+    figure = long_figures.lines(curves, long_figures.Frame("length", "score", across=5.0))
+    found = series.read(figure).series
+    assert [one.name for one in found] == ["LSTM (hidden 7)", "LSTM (hidden 9)"]
+    told = [[(s.kind, [(m.x, m.y, m.low, m.high) for m in s.marks]) for s in one.strands] for one in found]
+    assert told == [
+        [("", [(1, 2, None, None), (3, 4, 3, 5)]), ("one seed", [(1, 2.5, None, None), (3, 4.5, None, None)])],
+        [("", [(1, 7, 6, 8), (3, 8, None, None)]), ("one seed", [(3, 8.5, None, None)])],
+    ]
+
+
+def test_of_very_many_points_some_are_in_the_table_and_it_says_so():
+    curve = long_figures.Curve("LSTM", "lstm", [long_figures.Place(x, x, x, x) for x in range(1, 1000)])
+    table = series.table(series.read(long_figures.lines([curve], long_figures.Frame("a", "b"))), "caption")
+    assert table is not None
+    assert len(table.rows) == series.MOST
+    assert (table.rows[0][1].text, table.rows[-1][1].text) == ("1", "999")
+    assert table.note == "759 points of 999 left out, evenly along each line."
+
+
+def test_every_link_of_a_page_leads_somewhere_and_scores_to_their_own_row(made):
+    text = (made / "index.html").read_text("utf-8")
+    known = Counter(re.findall(r' id="([^"]+)"', text))
+    assert max(known.values()) == 1
+    links = re.findall(r'href="#([^"]+)"', text)
+    assert not {*links} - {*known}
+    assert len([link for link in links if link.startswith("row-")]) > 40
+    score = re.search(r'<bdi>LSTM</bdi></a></th><td[^>]*><a class="from" href="#(row-\w+)"', text)
+    assert score is not None
+    row = text[text.index(f'id="{score[1]}"') :].partition("</tr>")[0]
+    for part in ("LSTM", "Translation", "0123abc", "Example processor (cpu, 1 thread)", "run lstm translation"):
+        assert part in row
+
+
+def test_anchors_of_rows_follow_from_the_trial_alone(rich, tmp_path):
+    rows = gather([rich]).rows
+    assert len({anchors.row(row) for row in rows}) == len(rows)
+    again = [Row(tmp_path, row.result) for row in reversed(rows)]
+    assert {anchors.row(row) for row in rows} == {anchors.row(row) for row in again}
+    seeds = [anchors.settings(row) for row in rows if (row.result.model, row.result.task) == ("lstm", "sentiment")]
+    assert len(seeds) == 2
+    assert len({*seeds}) == 1
+
+
+def test_a_link_that_leads_nowhere_is_left_out_and_no_anchor_is_given_twice():
+    cells = (Cell("a", anchor="x", link="gone"),), (Cell("b", anchor="x", link="x"),)
+    part = ("part", "Part", "", (Section("One", tables=(Table("t", ("h",), cells),)), Section("One")))
+    found = anchors.anchored(Page("", "", (), (), (), None, (part,), "", ""))
+    (first, second) = found.parts[0][3]
+    assert [(row[0].anchor, row[0].link) for row in first.tables[0].rows] == [("x", ""), ("", "x")]
+    assert (first.anchor, second.anchor, first.tables[0].anchor) == ("part-one", "part-one-2", "table-part-one")
+
+
+def test_what_stands_behind_a_score_names_every_seed(tmp_path):
+    for seed in (3, 4):
+        trial(tmp_path, "lstm", "sentiment", seed, artifacts={})
+    (line,) = tables.lines(gather([tmp_path]), "sentiment")
+    told = behind.told(line)
+    assert told.startswith(f"LSTM: mean accuracy {line.value:.1f} %; 95 % interval ")
+    assert told.endswith(f" over 2 seeds; seed 3 {line.values[0]:.1f} and seed 4 {line.values[1]:.1f}")
+    cell = behind.scored(line)
+    assert (cell.value, cell.link) == (line.value, anchors.row(line.rows[0]))
+
+
+def test_a_row_without_a_commit_or_a_machine_says_so():
+    row = Row(Path(), Result("quality", "lstm", "sentiment", 7, "ok", {"accuracy": 1.0}, "accuracy", command="again"))
+    assert [cell.text for cell in appendix._origin("LSTM", "Sentiment", row)] == [
+        "LSTM", "Sentiment", "7", "–", "–", "again",
+    ]  # fmt: skip
+
+
+def test_colours_of_the_page_are_classes_of_its_one_sheet(made):
+    text = (made / "index.html").read_text("utf-8")
+    used = {*re.findall(r'class="mark (hue-[0-9a-z]+)"', text)}
+    assert used == {html.hue(figures.STYLES[model].colour) for model in MODELS}
+    assert all(f".{name} {{ color: #" in text for name in used)
+    assert "style" not in {name for name, _ in seen(made).attributes}
