@@ -133,7 +133,8 @@ def test_no_file_tells_whose_machine_it_was(tmp_path, shelved):
     trial(tmp_path / "run", "lstm", 0, config, command=command)
     lost = {"status": "failed", "metrics": {}, "artifacts": {}, "reason": f"no file {HOME}/x.csv"}
     output = f'File "{HOME}/seqbench/bench/train.py", line 3\nC:\\Users\\alice.smith\\x'
-    trial(tmp_path / "run", f"{HOME}/mine.py", 1, config, command=command, output=output, **lost)
+    made_of = {"data": "ab", "mine.py": "1"}  # code of one's own counts by the file's name
+    trial(tmp_path / "run", f"{HOME}/mine.py", 1, config, command=command, output=output, made_of=made_of, **lost)
     publish.publish([tmp_path / "run"], "first", shelved)
     assert not [name for name, content in files(shelved).items() if b"alice" in content or b"corpora" in content]
     (row, failed) = read(shelved / "first")
