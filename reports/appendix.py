@@ -197,7 +197,7 @@ def _settings(row: Row) -> str:
     said = described(row.result).items()
     if row.result.probe in words.PROBES:  # what was remarked stands beside the numbers
         said = {key: value for key, value in said if not key.startswith("notes.")}.items()
-    return ", ".join(f"{key}={value}" for key, value in said)
+    return ", ".join(f"{key}={placeless(value)}" for key, value in said)
 
 
 def spreadsheet(stored: Stored) -> Iterator[str]:

@@ -154,9 +154,7 @@ def test_a_run_shows_itself_in_a_notebook_and_runs_nothing(run, tmp_path):
 
 def test_no_table_and_no_page_tells_where_data_lie(tmp_path):
     folder = f"{HOME}/reviews"
-    command = f"seqbench run quick --models {HOME}/mine.py --data 'sentiment={folder}' --seed 0".replace(
-        "private corpora", "c"
-    )
+    command = f"seqbench run quick --models '{HOME}/mine.py' --data 'sentiment={folder}' --seed 0"
     config = {"data": folder, "model": {"hidden": 7, "weights": f"{HOME}/w.bin".replace(" ", "_")}, "task": {}}
     told(tmp_path / "run", "lstm", 0, config, command=command)
     told(
