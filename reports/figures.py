@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -221,15 +222,18 @@ def _costs(
     _few_logs(axes)
 
 
-def _few_logs(axes: Axes, most: int = 3) -> None:
-    """At most so many round numbers, the widest apart that fit."""
+def _few_logs(axes: Axes, apart: float = 0.3) -> None:
+    """Round numbers, no two nearer than that share of the axis: their labels would touch."""
     low, high = axes.get_xlim()
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
         ticks = [s * 10.0**e for e in range(-9, 19) for s in steps if low <= s * 10.0**e <= high]
         if len(ticks) > 1:
             break
-    ticks = ticks[:: -(-len(ticks) // most) or 1]
-    axes.set_xticks(ticks, [f"{t:g}" if t < 1000 else words.amount(t).replace(" ", "") for t in ticks])
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or math.log(tick / kept[-1]) >= apart * math.log(high / low):
+            kept.append(tick)
+    axes.set_xticks(kept, [f"{t:g}" if t < 1000 else words.amount(t).replace(" ", "") for t in kept])
     axes.xaxis.set_minor_locator(NullLocator())
 
 

@@ -157,7 +157,7 @@ def _notes(found: Found, timings: Timings) -> list[str]:
             "Peak memory is missing where these runs hold no timing of a model: seqbench run speed measures it."
         )
     if any(one and one.note for one in memory):
-        said.append("It comes from timings, some of them in other settings than those of the score.")
+        said.append("Peak memory comes from timings, some of them in other settings than those of the score.")
     return said
 
 
