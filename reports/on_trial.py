@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from reports import figures, words
 from reports.claims import (
@@ -101,9 +102,12 @@ def _overview(found: Sequence[Tried]) -> Section:
     """A line a claim: the verdict, and the effect that decided it."""
     rows = tuple((_named(one), Cell(one.verdict, strong=one.verdict != ABSENT), *_decided(one)) for one in found)
     table = Table(
-        "Claims and verdicts", ("claim", "verdict", "what decides it", "effect", "95 % interval", "over"), rows,
+        "Claims and verdicts",
+        ("claim", "verdict", "what decides it", "effect", "95 % interval", "over"),
+        rows,
         numbers=(False, False, False, True, True, False),
-    )  # fmt: skip
+        prose=True,
+    )
     return Section("", drawings=tuple(_drawing(found)), tables=(table,), said=(_counted(found),))
 
 
@@ -153,6 +157,7 @@ def _chapter(found: Sequence[Tried]) -> Section:
         ("claim", "part", "effect", "95 % interval", "over", "worth naming from", "verdict"),
         tuple(row for one in found for row in _parts(one)),
         numbers=(False, False, True, True, False, True, False),
+        prose=True,
     )
     rules = Table(
         f"{found[0].claim.chapter}: how the claims are measured and judged",
@@ -225,6 +230,9 @@ def forest(table: pd.DataFrame) -> Figure:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(length=0)
+    axes.xaxis.set_major_locator(FixedLocator([sign * 10.0**power for power in range(5) for sign in (-1, 1)] + [0.0]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
     axes.set_xlabel("effect, in smallest effects worth naming")
     return figure
 

@@ -40,6 +40,7 @@ class Table:
     note: str = ""  # under it: what it does not show
     anchor: str = ""  # by which a link finds it
     link: tuple[str, str] = ("", "")  # at the end of the note: anchor, words
+    prose: bool = False  # its cells hold sentences, which wrap
 
 
 @dataclasses.dataclass(frozen=True)
