@@ -280,8 +280,10 @@ def test_the_commands_and_options_stay_as_they_are():
 
     command = typer.main.get_command(cli.app)
     assert sorted(command.commands) == [
+        "ab",
         "adopt",
         "answer",
+        "check",
         "claims",
         "compare",
         "doctor",
