@@ -18,15 +18,30 @@ from reports.pairs import MANY, Pair
 from reports.parts import Cell, Drawing, Table
 from reports.tables import Line
 
+FIRST_OF = 12  # models of a task; further configurations stand side by side
 EXPLAINED = (
     "Scores on the test split, from best to worst, with what they cost. Bars and small print are 95 % intervals, over "
     "seeds, test items or both, as the table says."
 )
+CUT = f"Of many configurations {FIRST_OF} a task stand here, the best of each model first; all stand side by side."
 TRAINED = "With one seed each that is said of these trainings alone, over test items."
 TOGETHER = 6  # tasks up to which one table holds every cost; beyond, scores alone, and costs side by side
 Found = Mapping[str, Sequence[Line]]
 Marks = Mapping[Line, str]
 NOBODY = Cell("–", note="no result")
+
+
+def foremost(found: Found) -> dict[str, list[Line]]:
+    """The floors of each task and at most so many of its models: the best of each, then the best of the rest."""
+    return {task: _foremost(lines) for task, lines in found.items()}
+
+
+def _foremost(lines: Sequence[Line]) -> list[Line]:
+    models = [line for line in lines if line.kind == "model"]
+    best = {line.model: line for line in reversed(models)}
+    leading = {*best.values()}
+    kept = {*sorted(models, key=lambda line: line not in leading)[:FIRST_OF]}  # stable: otherwise from best to worst
+    return [line for line in lines if line.kind == "floor" or line in kept]
 
 
 def marks(found: Found, duels: Mapping[str, Sequence[Pair]]) -> dict[Line, str]:
@@ -35,13 +50,15 @@ def marks(found: Found, duels: Mapping[str, Sequence[Pair]]) -> dict[Line, str]:
     return {line: told for task, own in models.items() for line, told in letters(own, duels[task]).items()}
 
 
-def explained(found: Found, marked: Marks, timings: Timings) -> str:
-    """What the intervals mean, the letters where there are any, and the numbers of speed and memory."""
+def explained(found: Found, marked: Marks, timings: Timings, whole: Found | None = None) -> str:
+    """What the intervals mean, the letters where there are any, the numbers of speed, and what is left out."""
+    cut = CUT if whole and any(len(found[task]) < len(lines) for task, lines in whole.items()) else ""
     many = any(sum(line.kind == "model" for line in lines) > MANY for lines in found.values())
-    single = all(line.interval and line.interval.over == ITEMS for line in marked)
+    shown = [line for lines in found.values() for line in lines if line in marked]
+    single = all(line.interval and line.interval.over == ITEMS for line in shown)
     letters = [LETTERS, FIRST if many else "", TRAINED if single else ""] if any(marked.values()) else []
     costs = _notes(found, timings) if len(found) <= TOGETHER else []
-    return " ".join(said for said in (EXPLAINED, *letters, *costs) if said)
+    return " ".join(said for said in (EXPLAINED, cut, *letters, *costs) if said)
 
 
 def tidy(found: Found, marked: Marks, timings: Timings) -> pd.DataFrame:

@@ -26,12 +26,13 @@ AXES = {
     "flops": "operations of training",
 }
 COPIES = {"examples", "tokens"}  # axes that may draw what that of the updates draws
+DRAWN = 16  # configurations, the best; of more no line could be followed
 ALIKE = 0.05  # two axes whose ratio varies by less draw the same figure
 
 
 def section(task: str, lines: Sequence[Line], most: Limits) -> Section | None:
     """One task's curves on each axis that is stored and is no copy of that of the updates; None without a curve."""
-    points = tables.curves(lines, most.seeds)
+    points = tables.curves(lines[:DRAWN], most.seeds)
     if points.empty or points["value"].dropna().empty:
         return None
     stored = [axis for axis in AXES if axis in points and not points[[axis, "value"]].dropna().empty]
@@ -39,7 +40,9 @@ def section(task: str, lines: Sequence[Line], most: Limits) -> Section | None:
     drawings = tuple(_drawing(task, lines, points, axis) for axis in stored if axis not in copies)
     seeds = max(len(line.rows) for line in lines)
     cut = f"showing the first {most.seeds} of up to {seeds:,} seeds" if seeds > most.seeds else ""
-    told = [said for said in (cut, _copied(copies), _missing(stored)) if said]
+    models = sum(line.kind == "model" for line in lines)
+    first = f"the best {DRAWN} of {models} configurations" if models > DRAWN else ""
+    told = [said for said in (first, cut, _copied(copies), _missing(stored)) if said]
     return Section(words.task(task), drawings, note=f"{words.task(task)}: {'; '.join(told)}." if told else "")
 
 

@@ -126,15 +126,14 @@ class Glance(TypedDict):
 
 def _glance(compared: Compared) -> Glance:
     """The figure and the table of all tasks; nothing where no model came to a number."""
-    found = compared.models
-    if not found:
+    if not compared.models:
         return Glance(drawings=(), glance=None, explained="")
-    marked = glance.marks(found, compared.duels)
+    found, marked = glance.foremost(compared.models), glance.marks(compared.models, compared.duels)
     table = glance.table(found, marked, compared.timings, compared.keyed)
     return Glance(
         drawings=(glance.drawing(found, marked, compared.timings),),
         glance=fairness.overview(table, compared.lists),
-        explained=glance.explained(found, marked, compared.timings),
+        explained=glance.explained(found, marked, compared.timings, compared.models),
     )
 
 

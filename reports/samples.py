@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reports import words
@@ -91,15 +91,23 @@ def extremes(found: Sequence[Line]) -> list[Extreme]:
     """Each model's best answer and its worst; of several as good, the one farthest from the mean of the others."""
     answered = {line: {a.item: a for a in line.rows[0].answers} for line in found if line.kind == "model"}
     answered = {line: answers for line, answers in answered.items() if answers}
-    return [extreme for line in answered for extreme in _extremes(line, answered)]
+    totals: dict[tuple[int, str], list[float]] = {}  # item and metric -> all scores
+    for answers in answered.values():
+        for item, answer in answers.items():
+            for metric, score in answer.scores.items():
+                totals.setdefault((item, metric), []).append(score)
+    sums = {key: (sum(scores), len(scores)) for key, scores in totals.items()}
+    return [extreme for line, answers in answered.items() for extreme in _extremes(line, [*answers.values()], sums)]
 
 
-def _extremes(line: Line, answered: dict[Line, dict[int, Answer]]) -> list[Extreme]:
-    own = [a for a in answered[line].values() if a.scores]
+Sums = Mapping[tuple[int, str], tuple[float, int]]
+
+
+def _extremes(line: Line, answers: Sequence[Answer], sums: Sums) -> list[Extreme]:
+    own = [a for a in answers if a.scores]
     metric = _metric(line, own)
     scored = [a for a in own if metric in a.scores]
-    others = [answers for other, answers in answered.items() if other is not line]
-    means = {a.item: _mean(a.item, metric, others) for a in scored}
+    means = {a.item: _others(a.scores[metric], *sums[a.item, metric]) for a in scored}
 
     def ahead(answer: Answer) -> tuple[float, float, int]:
         score, mean = answer.scores[metric], means[answer.item]
@@ -111,9 +119,9 @@ def _extremes(line: Line, answered: dict[Line, dict[int, Answer]]) -> list[Extre
     return [Extreme(line, case, a, metric, words.number(means[a.item], metric)) for case, a in cases]
 
 
-def _mean(item: int, metric: str, others: Sequence[dict[int, Answer]]) -> float | None:
-    scores = [own[item].scores[metric] for own in others if item in own and metric in own[item].scores]
-    return sum(scores) / len(scores) if scores else None
+def _others(own: float, total: float, n: int) -> float | None:
+    """The mean of the others of `n` scores; None where there is no other."""
+    return (total - own) / (n - 1) if n > 1 else None
 
 
 def looked_at(found: Sequence[Line], preferred: Sequence[int] = ()) -> list[tuple[Line, Attention]]:

@@ -359,3 +359,12 @@ def test_a_mean_of_nothing_is_told_as_nothing():
     table = glance.tidy({"sentiment": [line("lstm", 60.0)]}, {}, nothing())
     assert math.isnan(table["train_seconds"][0])
     assert len(figures.glance(table).axes) == 1
+
+
+def test_of_many_configurations_the_best_of_each_model_stand_at_a_glance():
+    many = [line("lstm", 90.0 - n) for n in range(20)] + [line("rnn", 10.0)]
+    shown = glance.foremost({"sentiment": many})["sentiment"]
+    assert shown == [*many[: glance.FIRST_OF - 1], many[-1]]
+    assert f"{glance.FIRST_OF} a task stand here" in glance.explained(
+        {"sentiment": shown}, {}, nothing(), {"sentiment": many}
+    )
