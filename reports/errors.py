@@ -107,7 +107,8 @@ def _shares(own: Sequence[Answer]) -> Iterator[Cell]:
 
 def _by_length(task: str, answered: Answered, keyed: Keys) -> Table | None:
     """Mean scores of single items by the length of their source; None without sources, or with too few items."""
-    asked = next(iter(answered.values()), [])
+    first = next(iter(answered), None)
+    asked = first.rows[0].answers if first else ()
     lengths = np.array([len(a.source.split()) for a in asked if a.source is not None])
     metric = _metric(answered)
     if not metric or len({*lengths.tolist()}) < 2 or len(lengths) < GROUPS * FEWEST:
@@ -120,7 +121,9 @@ def _by_length(task: str, answered: Answered, keyed: Keys) -> Table | None:
         (keyed.plain(line), *(_mean([a for a in own if inside(a)], metric) for inside in held))
         for line, own in answered.items()
     )
-    head = ("model", *(_span(low, high) for low, high in pairwise(bounds)))
+    counts = [sum(low <= n < high for n in lengths.tolist()) for low, high in pairwise(bounds)]
+    spans = [_span(low, high) for low, high in pairwise(bounds)]
+    head = ("model", *(f"{told}, {words.plural(n, 'item')}" for told, n in zip(spans, counts, strict=True)))
     caption = f"{words.task(task)}: {words.metric(metric)} of single items by words in their source"
     return Table(
         f"{caption}{words.unit(metric) and ', in %'}; intervals over test items",
@@ -163,6 +166,5 @@ def _mean(own: Sequence[Answer], metric: str) -> Cell:
         return Cell("–")
     means = [float(np.mean(told)) for told in scores.values()]
     span = statistics.over_items(means, resamples=400)
-    items = words.plural(len(means), "item")
-    within = f"{words.number(span.low, metric)}–{words.number(span.high, metric)}, " if span else ""
-    return Cell(words.number(float(np.mean(means)), metric), note=f"{within}{items}")
+    within = f"{words.number(span.low, metric)}–{words.number(span.high, metric)}" if span else ""
+    return Cell(words.number(float(np.mean(means)), metric), note=within)

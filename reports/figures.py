@@ -222,7 +222,7 @@ def _costs(
     _few_logs(axes)
 
 
-def _few_logs(axes: Axes, apart: float = 0.3) -> None:
+def _few_logs(axes: Axes, apart: float = 0.36) -> None:
     """Round numbers, no two nearer than that share of the axis: their labels would touch."""
     low, high = axes.get_xlim()
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):

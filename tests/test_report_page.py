@@ -243,7 +243,7 @@ def test_every_item_is_in_one_group_of_lengths():
         for n in range(200)
     ]
     [table] = errors.section("translation", [answering("lstm", own)], Keys(["lstm"]), USUAL).tables
-    counts = [int(cell.note.split(", ")[1].split()[0]) for cell in table.rows[0][1:]]
+    counts = [int(head.split(", ")[1].split()[0]) for head in table.head[1:]]
     assert sum(counts) == 200
     assert min(counts) >= errors.FEWEST
     whole = sum(float(cell.text) * n for cell, n in zip(table.rows[0][1:], counts, strict=True)) / 200

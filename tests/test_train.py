@@ -1,12 +1,16 @@
 """The loop spends its budget exactly, keeps the best state, and reads the test split once."""
 
+import base64
+import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import models
-from bench import machine
+from bench import machine, record
 from bench.budget import affordable, endless, planned
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
@@ -144,6 +148,21 @@ def test_a_row_says_what_was_trained_and_what_it_used(tmp_path):
     assert row.config["model"]["hidden"] == 256
     assert set(row.artifacts) == {"answers", "attention", "checkpoint"}
     assert row.metrics["parameters_trained"] == row.metrics["parameters_total"] > 100_000
+
+
+def test_heads_are_stored_by_layer_while_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "HEADS", 4000)
+    (row,) = quality.run(trial("transformer", updates=2), {"seed": "3"}, tmp_path, CPU, Watch())
+    watched = json.loads(record.artifact(tmp_path, row, "attention"))
+    kept = [one for one in watched if "heads" in one]
+    assert 0 < len(kept) < len(watched)
+    assert sum(math.prod(one["heads"]["shape"]) for one in kept) <= 4000
+    for one in kept:
+        target, layers, heads, source = one["heads"]["shape"]
+        assert (target, source) == (len(one["weights"]), len(one["weights"][0]))
+        assert (layers, heads) == (row.config["model"]["decoder_layers"], row.config["model"]["heads"])
+        stored = np.frombuffer(base64.b64decode(one["heads"]["weights"]), np.uint8).reshape(one["heads"]["shape"]) / 255
+        assert np.abs(stored[:, -1].mean(1) - np.array(one["weights"])).max() < 0.003
 
 
 def test_an_echo_state_row_tells_trained_from_total_parameters(tmp_path):

@@ -165,12 +165,13 @@ def _picture(pixels: np.ndarray | None) -> str | None:
 
 
 def _bounded(watched: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The heads of the first items that have room for theirs; the others keep the mean alone."""
+    """The heads of one item after another while there is room for theirs; the others keep the mean alone."""
     room, kept = HEADS, []
     for one in watched:
         size = math.prod(one["heads"]["shape"]) if one["heads"] else 0
-        room -= size
-        kept.append(one if size and room >= 0 else {name: told for name, told in one.items() if name != "heads"})
+        fits = 0 < size <= room
+        room -= size if fits else 0
+        kept.append(one if fits else {name: told for name, told in one.items() if name != "heads"})
     return kept
 
 
