@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Iterable, Sequence
 
 from reports import (
     answers,
