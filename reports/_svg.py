@@ -91,7 +91,10 @@ def _titled(root: ElementTree.Element, figure: Figure, found: Read, behind: Mapp
         at = figure.axes[0].transData.transform((mark.x, mark.y))
         use = _nearest(uses.get(one.gid, []), float(at[0]), figure.bbox.height - float(at[1]))
         if use is not None and not len(use):
-            _say(use, behind.get(one.name) or series.told(found, one, strand, mark))
+            said = series.told(found, one, strand, mark)
+            alone = sum(len(other.marks) for other in one.strands) == 1  # then what stands behind it says its number
+            more = behind.get(one.name, "")
+            _say(use, more if more and alone else "; ".join(part for part in (said, more) if part))
     if found.grids and found.series:  # bars, one a row
         for n, one in enumerate(found.series, 1):
             for bar, row in zip(groups.get(one.gid, []), found.grids, strict=False):

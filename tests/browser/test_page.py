@@ -52,6 +52,24 @@ def test_a_page_opens_without_network_and_every_link_leads_somewhere(pages, open
     assert page.locator(".sort").count() > 10
 
 
+COUNTED = """figures => figures.map(figure => {
+    const held = new Set([...figure.querySelectorAll('[data-series]')].map(one => one.dataset.series));
+    const table = figure.querySelector('.numbers table');
+    const named = new Set([...table?.querySelectorAll('tbody th bdi') ?? []].map(one => one.textContent));
+    const heads = [...table?.tHead.rows[0].cells ?? []].map(one => one.textContent);
+    return [figure.id, heads[0], held.size, heads[0] ? named.size : heads.length - 1];
+})"""
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_figure_holds_the_series_that_its_table_holds(pages, opened, name):
+    counted = opened(pages[name]).locator("figure").evaluate_all(COUNTED)
+    assert len(counted) > 8
+    for figure, first, held, named in counted:
+        assert named > 0, figure
+        assert held == (0 if first == "written" else named), figure  # heat maps hold cells instead
+
+
 def test_numbers_sort_as_numbers_words_as_words_and_floors_stay_below(handmade, opened):
     page = opened(handmade)
     head(page, NUMBERS, 1).click()
