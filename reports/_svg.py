@@ -21,6 +21,8 @@ SVG = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--line)", PAPER: "var(--paper)"}
 PAINTED = {"fill", "stroke"}
+PLACED = {"d", "x", "y"}
+LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 class Drawn(NamedTuple):
@@ -45,6 +47,7 @@ def drawn(figure: Figure, name: str, alt: str, caption: str = "", behind: Mappin
     _titled(root, figure, found, behind or {})
     _lean(root, name)
     _attributed(root)
+    _terse(root)
     root.set("role", "img")
     title, paper = ElementTree.Element(f"{{{SVG}}}title"), ElementTree.Element(f"{{{SVG}}}rect")
     title.text = alt
@@ -123,15 +126,18 @@ def _lean(root: ElementTree.Element, name: str) -> None:
         root.remove(metadata)
     used = set(re.findall(r"url\(#([^)]+)\)", " ".join(v for e in root.iter() for v in e.attrib.values())))
     used |= {e.get(LINK, "")[1:] for e in root.iter() if e.get(LINK, "").startswith("#")}
+    own_names = {own: f"{name}.{n}" for n, own in enumerate(sorted(used))}
     for element in root.iter():
         own = element.get("id")
-        if own is not None and own not in used:
-            del element.attrib["id"]
+        if own not in used:
+            element.attrib.pop("id", None)
         for key, value in element.attrib.items():
-            if key in ("id", LINK):
-                element.set(key, f"{name}-{value}" if key == "id" else re.sub("^#", f"#{name}-", value))
-            else:
-                element.set(key, value.replace("url(#", f"url(#{name}-"))
+            if key == "id":
+                element.set(key, own_names[value])
+            elif key == LINK:
+                element.set(key, re.sub("^#(.+)$", lambda own: f"#{own_names[own[1]]}", value))
+            elif "url(#" in value:
+                element.set(key, re.sub(r"url\(#([^)]+)\)", lambda own: f"url(#{own_names[own[1]]})", value))
 
 
 def _attributed(root: ElementTree.Element) -> None:
@@ -140,6 +146,31 @@ def _attributed(root: ElementTree.Element) -> None:
         for declared in filter(str.strip, element.attrib.pop("style", "").split(";")):
             name, _, value = declared.partition(":")
             element.set(name.strip(), value.strip())
+
+
+def _terse(root: ElementTree.Element) -> None:
+    """Hundredths of a point, no space between elements, and what all marks of a line share said once."""
+    for element in root.iter():
+        if not element.tag.endswith(("text", "tspan", "title")):
+            element.text = element.text and element.text.strip()
+        element.tail = None
+        for name in PLACED & element.attrib.keys():
+            element.set(name, LONG_NUMBER.sub(lambda n: f"{float(n[0]):.2f}", element.attrib[name]).strip())
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
+        marks = [*element]
+        if marks and all(mark.tag == f"{{{SVG}}}use" for mark in marks):
+            _hoist(element, marks)
+
+
+def _hoist(group: ElementTree.Element, marks: Sequence[ElementTree.Element]) -> None:
+    """Moves to the group what is alike in all its marks: they inherit it."""
+    for name, value in [*marks[0].attrib.items()]:
+        alike = all(mark.get(name) == value for mark in marks) and name not in group.attrib
+        if alike and name.startswith(("fill", "stroke")):
+            group.set(name, value)
+            for mark in marks:
+                del mark.attrib[name]
 
 
 def _themed(root: ElementTree.Element) -> None:

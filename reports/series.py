@@ -27,7 +27,7 @@ from reports.figures import INK, PAPER
 from reports.magnitude import magnitude
 from reports.parts import Cell, Table
 
-MOST = 240  # rows of the table under one figure
+MOST = 120  # rows of the table under one figure
 SEED, RING = "one seed", "ringed"
 
 
@@ -336,7 +336,7 @@ def _row(one: Series, strand: Strand, mark: Mark, kinds: bool, listed: bool, spa
     numbers = [mark.x] if listed else [mark.x, mark.y]
     ends = [mark.low, mark.high] if spans else []
     kind = [Cell(strand.kind)] if kinds else []
-    return (Cell(one.name), *kind, *(Cell(_said(n), value=n) for n in (*numbers, *ends)))
+    return (Cell(one.name), *kind, *(Cell(_said(n)) for n in (*numbers, *ends)))
 
 
 def some(marks: Sequence[Mark], room: int) -> list[Mark]:

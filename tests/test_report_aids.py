@@ -136,7 +136,7 @@ def test_of_very_many_points_some_are_in_the_table_and_it_says_so():
     assert table is not None
     assert len(table.rows) == series.MOST
     assert (table.rows[0][1].text, table.rows[-1][1].text) == ("1", "999")
-    assert table.note == "759 points of 999 left out, evenly along each line."
+    assert table.note == "879 points of 999 left out, evenly along each line."
 
 
 def test_every_link_of_a_page_leads_somewhere_and_scores_to_their_own_row(made):

@@ -154,7 +154,7 @@ def test_no_two_lines_share_a_name(tmp_path, kind):
     found = names(run)
     assert len(found) == len({*found}) == len(ALIKE[kind])
     page = (write([run], tmp_path / "page").parent / "index.html").read_text("utf-8")
-    glance = page.split("<caption>Main score by model and task")[1].split("</table>")[0]
+    glance = page.split("<caption><span>Main score by model and task")[1].split("</table>")[0]
     assert glance.count('scope="row"') == len(found)
 
 
