@@ -343,7 +343,7 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> list[Step]:
     if len(points) < 2:
         return []
     front.append((axes.get_xlim()[1], front[-1][1]))
-    axes.step(*zip(*front, strict=True), where="post", color=MUTED, linewidth=1.2, zorder=1.5, label="front")
+    axes.step(*zip(*front, strict=True), where="post", color=MUTED, linewidth=1.2, zorder=1.5, label="_front")
     corners = [front[0], *(corner for (_, y), (x, z) in pairwise(front) for corner in ((x, y), (x, z)))]
     return [*pairwise(corners)]
 

@@ -258,7 +258,8 @@ def test_a_baseline_of_speed_is_not_made_on_a_busy_machine(project, paced):
     assert not list(project.path.rglob("baselines/*.json"))
 
 
-def test_timings_stand_in_the_files_of_pytest_benchmark(project, paced):
+def test_timings_stand_in_the_files_of_pytest_benchmark(project, paced, monkeypatch):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # a worker leaves those files to its controller
     project.makepyfile(SPEED)
     paced(2.0, 2.01, 1.99, 2.0)
     run(project, "--seqbench-update")

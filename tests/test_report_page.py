@@ -184,7 +184,7 @@ def test_the_front_is_the_same_in_figure_sentence_and_table():
         "LSTM": "vanilla RNN"
     }
     [axes] = section.drawings[0].figure.axes
-    [front] = [own for own in axes.lines if own.get_label() == "front"]
+    [front] = [own for own in axes.lines if own.get_label() == "_front"]
     assert [*front.get_ydata()] == [40.0, 55.0, 60.0, 60.0]
     assert "energy was not measured" in section.note.lower()
     assert "operations are not stored" in section.note.lower()
