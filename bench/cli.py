@@ -292,7 +292,7 @@ def claims(
     as_json: AsJson = False,
 ) -> None:
     """Tries what lectures say of sequence models on stored runs: each claim with its rule and its verdict."""
-    from reports import on_trial
+    from reports.sections import on_trial
 
     found = on_trial.tried_on(runs or [])
     print(json.dumps(on_trial.plain(found), indent=2, ensure_ascii=False) if as_json else on_trial.text(found))
@@ -334,7 +334,7 @@ def report(
 ) -> None:
     """Writes index.html, report.md, results.csv and results.parquet from stored results."""
     from bench.progress import Steps
-    from reports import html
+    from reports.page import html
 
     _writable(out)
     with Steps() as steps:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from bench.progress import Steps
 from bench.typed import UsageError
-from reports import compare
+from reports.compare import compare
 
 
 def told(
     runs: Sequence[Path], task: str, metric: str, strict: bool, together: bool, out: Path | None, as_json: bool
 ) -> str:
     """The comparison as text or JSON; written into `out` where that is given. Raises UsageError and what reports do."""
-    from reports import contrast, differences
+    from reports.compare import contrast, differences
 
     two = len(runs) == 2 and not together and differences.shared(runs[0], runs[1])
     if not two:

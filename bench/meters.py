@@ -63,26 +63,38 @@ def _busy() -> float | None:
     return total / TICKS
 
 
-def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
-    """Bytes that `call` needs at its peak beyond what is held before it; None where nobody tells.
+class Peak:
+    """The most bytes that were held at once since it was made, beyond those held then.
 
     On a GPU the allocator's own count, on a CPU resident memory, for which freed pages go back first.
     """
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        wait(device)
-        return torch.cuda.max_memory_allocated(device) - before
-    _give_back()
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew, see proc(5)
-        before = _resident("VmRSS")
-        call()
-        return max(0, _resident("VmHWM") - before)
-    except (OSError, KeyError):
-        return None
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.before = device, None
+        if device.type == "cuda":
+            wait(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            self.before = torch.cuda.memory_allocated(device)
+            return
+        _give_back()
+        with contextlib.suppress(OSError, KeyError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew, see proc(5)
+            self.before = _resident("VmRSS")
+
+    def bytes(self) -> int | None:
+        """None where nobody tells."""
+        if self.before is None:
+            return None
+        wait(self.device)
+        cuda = self.device.type == "cuda"
+        return max(0, (torch.cuda.max_memory_allocated(self.device) if cuda else _resident("VmHWM")) - self.before)
+
+
+def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
+    """Bytes that `call` needs at its peak beyond what is held before it; None where nobody tells."""
+    peak = Peak(device)
+    call()
+    return peak.bytes()
 
 
 def _give_back() -> None:
@@ -109,12 +121,32 @@ def available_bytes(device: torch.device) -> int | None:
         return None
 
 
+class Energy:
+    """Joules that are used while it counts; by whoever uses the device, idle power included."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.counter = _counter(device)
+        self.began: float | None = None
+
+    def start(self) -> None:
+        """Counts from now, unless it does already."""
+        if self.began is None and self.counter:
+            self.began = self.counter()
+
+    def stop(self) -> float | None:
+        """Joules since the start, and no more from now on; None where it did not count, or cannot."""
+        began, self.began = self.began, None
+        if self.counter is None or began is None:
+            return None
+        return max(0.0, self.counter() - began)  # RAPL's counter wraps around
+
+
 def joules(call: Callable[[], object], device: torch.device) -> float | None:
     """Energy of one call, by the mean of as many as fill a second; None where it cannot be measured.
 
     Counts the whole GPU (NVML) or the whole processor package (RAPL), idle power included.
     """
-    counter = _nvml_joules(device) if device.type == "cuda" else _rapl_joules()
+    counter = _counter(device)
     if counter is None:
         return None
     wait(device)
@@ -125,6 +157,11 @@ def joules(call: Callable[[], object], device: torch.device) -> float | None:
         calls += 1
     used = counter() - began
     return used / calls if used > 0 else None  # RAPL's counter wraps around
+
+
+def _counter(device: torch.device) -> Callable[[], float] | None:
+    """Joules so far of the whole GPU (NVML) or the whole processor package (RAPL)."""
+    return _nvml_joules(device) if device.type == "cuda" else _rapl_joules()
 
 
 def _rapl_joules() -> Callable[[], float] | None:

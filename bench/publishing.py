@@ -13,7 +13,7 @@ def published(
     runs: Sequence[Path], name: str, replace: bool, headline: bool, refresh: bool, most: int, into: Path | None
 ) -> list[str]:
     """Lines that say what was done. Raises UsageError and what reports raise."""
-    from reports import publish, shelf
+    from reports.shelf import publish, shelf
 
     if refresh == bool(runs) or bool(runs) != bool(name):
         raise UsageError("expected folders of runs and --name NAME, or --refresh alone")

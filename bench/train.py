@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from bench import splits
+from bench import meters, splits
 from bench.budget import Learner, Meter, endless, planned
 from bench.checkpoint import Snapshot
 from bench.learning import Rule
@@ -51,6 +51,8 @@ class Training:
     best_score: float | None = None
     chosen: dict[str, float | int] = dataclasses.field(default_factory=dict)  # what set the best candidate apart
     interruptions: int = 0  # how often training went on from a checkpoint
+    peak_bytes: int | None = None  # at the peak of an update or of solving, beyond what is held between updates
+    joules: float | None = None  # on the training clock; None where nobody counts them
 
     def used(self) -> dict[str, float | int]:
         """The budget on every axis."""
@@ -109,6 +111,9 @@ class Course:
         self.training = Training(flops=0.0 if self.meter.known else None)
         self.loss, self.since = torch.zeros((), device=device), 0  # sum of losses since the last evaluation
         self.start = torch.zeros((), device=device)  # mean loss of the opening
+        self.peak: meters.Peak | None = None  # while it is measured
+        self.energy = meters.Energy(device)
+        self.begun = False  # the first update pays for what torch and the optimiser set up once
 
     def run(self, stream: Iterator[Batch], watch: Watch) -> None:
         """Learns and evaluates until the budget is spent."""
@@ -138,10 +143,12 @@ class Course:
 
     def _learn(self, stream: Iterator[Batch]) -> None:
         training = self.training
+        self._meter()
         with _clock(training, self.device, synchronise=training.updates + 1 in self.marks):
             batch = next(stream)
             with room(batch):
                 step = self.rule.learn(batch.to(self.device))
+        self.begun = True
         if step is not None:
             self.loss, self.since = self.loss + step, self.since + 1
         training.updates += 1
@@ -161,8 +168,10 @@ class Course:
             raise DivergedError(f"the training loss is {loss} after {training.updates} updates")
         candidates, points = self.rule.candidates(last), []
         while True:
+            self._meter()
             with _clock(training, self.device, synchronise=True):
                 candidate = next(candidates, None)
+            self._metered()
             if candidate is None:
                 break
             if training.flops is not None:
@@ -179,6 +188,21 @@ class Course:
         self.model.train()
         watch.tell(self.pulse())
 
+    def _meter(self) -> None:
+        """Counts energy from here on, and up to the first evaluation memory, unless it does already."""
+        self.energy.start()
+        if self.begun and self.peak is None and not self.training.curve:
+            self.peak = meters.Peak(self.device)
+
+    def _metered(self) -> None:
+        """Counts no further: evaluating and storing take memory and energy of their own."""
+        training, used = self.training, self.energy.stop()
+        if used is not None:
+            training.joules = (training.joules or 0.0) + used
+        if self.peak is not None and (held := self.peak.bytes()) is not None:
+            training.peak_bytes = max(training.peak_bytes or 0, held)
+        self.peak = None
+
     def _judge(self) -> None:
         """Raises DivergedError where every mean loss lies above that of the opening by more than a hundredth."""
         losses, start = [point["loss"] for point in self.training.curve if "loss" in point], float(self.start)
@@ -193,6 +217,7 @@ class Course:
         t = self.training
         with _clock(t, self.device, synchronise=True):  # what was launched before counts; copying it does not
             pass
+        self._metered()
         parts = {"model": self.model.state_dict(), "best": t.best, "rule": self.rule.state()}
         tensors = {f"{part}.{name}": value for part, named in parts.items() for name, value in named.items()}
         tensors |= {"loss": self.loss, "start": self.start, "random": torch.get_rng_state()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reports.frames import load
-    from reports.html import write
+    from reports.page.html import write
 
 __all__ = ["ReportError", "load", "write"]
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return load
     if name == "write":
-        from reports.html import write
+        from reports.page.html import write
 
         return write
     raise AttributeError(f"module 'reports' has no attribute {name!r}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from reports import words
 from reports.parts import Cell, Drawing, Names, Page, Section, Table
-from reports.stored import Row, described
+from reports.rows.stored import Row, described
 
 
 def row(of: Row) -> str:

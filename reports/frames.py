@@ -16,21 +16,12 @@ from typing import Any
 import pandas as pd
 
 from bench.record import Result
-from reports import speed, tables, words
-from reports._private import placeless
-from reports.stored import (
-    Row,
-    Stored,
-    allowed,
-    command,
-    finished,
-    gather,
-    machine,
-    own_data,
-    settings,
-    variant,
-)
-from reports.tables import Line
+from reports import words
+from reports.rows.private import placeless
+from reports.rows.stored import Row, Stored, allowed, command, finished, gather, machine, own_data, settings, variant
+from reports.scores import tables
+from reports.scores.tables import Line
+from reports.sections import speed
 
 MOST = 200  # metrics in a file, and settings, so that its size grows with the rows alone
 LONGEST = 4000  # letters of a text in a file

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import words
-from reports.keys import over, within
-from reports.tables import Line
+from reports.scores.tables import Line
+from reports.sections.keys import over, within
 
 MOST, TASKS = 12, 12  # lines of a task, and tasks
 # every colour follows the notebook's own, light or dark

@@ -47,8 +47,8 @@ class Table:
 class Drawing:
     """A figure, the name of its file, what it shows in words, and the line under it.
 
-    `data` is the table under it, by default what `reports.series` reads from the figure; `behind` tells of a series
-    by its name what its points cannot: over how many seeds, say.
+    `data` is the table under it, by default what `reports.figures.series` reads from the figure; `behind` tells of a
+    series by its name what its points cannot: over how many seeds, say.
     """
 
     figure: Figure

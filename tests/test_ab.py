@@ -197,10 +197,10 @@ def test_turns_alternate_and_company_is_not_what_our_own_processes_use(monkeypat
 
         def turn(self, name, calls):
             order.append(name)
-            return 0.01, 0.25
+            return 0.01 * len(order), 0.25
 
     held = {name: Turns(One(), name) for name in "ab"}
-    found = turns.rounds(held, {"a": 0.01, "b": 0.01}, seconds=60.0, count=4)
+    found = turns.rounds(held, {"a": 0.1, "b": 0.2}, seconds=60.0, count=2)
     assert "".join(order) == "abbaabba"
-    assert seen == [0.5] * 4
-    assert found == [Round({"a": 0.01, "b": 0.01}, 0.0)] * 4
+    assert seen == [1.0] * 2  # two turns of each make a round of 0.6 s
+    assert [round(one.seconds[name], 3) for one in found for name in "ab"] == [0.025, 0.025, 0.065, 0.065]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bench import suites, typed
 from bench.cli import app
 from bench.record import Result
-from reports import claims, on_trial
+from reports import claims
 from reports.claims import (
     ABSENT,
     CHAPTERS,
@@ -28,8 +28,9 @@ from reports.claims import (
     together,
 )
 from reports.claims._evidence import Evidence, Pick, above, itself, metric, over, times
-from reports.html import write
-from reports.stored import Row, Stored, gather
+from reports.page.html import write
+from reports.rows.stored import Row, Stored, gather
+from reports.sections import on_trial
 
 RUN = Path("somewhere")
 

@@ -14,8 +14,9 @@ from statsmodels.stats.multitest import multipletests
 from bench import statistics
 from bench.record import Result, append, store
 from bench.statistics import Point
-from reports import ReportError, contrast, environments
-from reports.differences import Difference, differences, shared
+from reports import ReportError
+from reports.compare import contrast, environments
+from reports.compare.differences import Difference, differences, shared
 from tests.test_fairness import MADE, fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import HOSTILE, inert, text
 from tests.test_report_long import spans

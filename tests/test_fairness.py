@@ -15,9 +15,11 @@ from scipy import stats
 from bench import cli
 from bench.record import Result, append, store
 from bench.statistics import deviations, gap, power
-from reports import ReportError, checks, compare, pairs, settling, tables, words
-from reports.html import write
-from reports.stored import gather
+from reports import ReportError, words
+from reports.compare import compare
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import checks, pairs, settling, tables
 from tests.test_report import HOSTILE, inert, text
 
 ITEMS = 40

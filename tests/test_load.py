@@ -15,8 +15,9 @@ from rich.console import Console
 import reports
 from bench.progress import Steps
 from bench.record import RecordError, Result, append, read
-from reports import ReportError, _private, figures, frames, words
-from reports.html import write
+from reports import ReportError, figures, frames, words
+from reports.page.html import write
+from reports.rows import private
 from tests.test_fairness import trial as told
 from tests.test_report import HOSTILE, Seen, floor, inert, text, trial
 from tests.test_report_long import spans
@@ -191,7 +192,7 @@ def test_no_table_and_no_page_tells_where_data_lie(tmp_path):
     ],
 )
 def test_a_path_is_told_by_its_last_name(given, kept):
-    assert _private.placeless(given) == kept
+    assert private.placeless(given) == kept
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_a_path_is_told_by_its_last_name(given, kept):
     ],
 )
 def test_a_command_tells_last_names(given, kept):
-    assert _private.command(given) == kept
+    assert private.command(given) == kept
 
 
 def test_items_that_stand_in_two_splits_are_told_with_the_data(tmp_path):

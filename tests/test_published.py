@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from bench import record, verification
 from bench.record import LEFT_OUT, RecordError, read
-from reports import ReportError, html, publish, shelf
-from reports._svg import Drawn
-from reports.publish import ELSEWHERE, GONE, TOO_LARGE
+from reports import ReportError
+from reports.figures.svg import Drawn
+from reports.page import html
+from reports.shelf import publish, shelf
+from reports.shelf.publish import ELSEWHERE, GONE, TOO_LARGE
 from tests import faults
 from tests.test_fairness import fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import floor, text

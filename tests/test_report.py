@@ -20,9 +20,12 @@ from sacrebleu.metrics.bleu import BLEU
 
 import reports
 from bench.record import RecordError, Result, append, store
-from reports import attention_figures, figures, html, tables, words
-from reports.html import write
-from reports.stored import gather
+from reports import figures, words
+from reports.figures import attention as attention_figures
+from reports.page import html
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import tables
 
 MODELS = {  # quality, seconds of training
     "rnn": (0.42, 61.0),

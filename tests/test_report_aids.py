@@ -15,11 +15,17 @@ from test_report import MODELS, build, seen, trial
 
 from bench.record import Result
 from bench.statistics import Point
-from reports import anchors, appendix, behind, figures, html, long_figures, series, speed_figures, tables, words
-from reports._svg import drawn
+from reports import anchors, figures, words
+from reports.figures import long as long_figures
+from reports.figures import series
+from reports.figures import speed as speed_figures
+from reports.figures.svg import drawn
 from reports.magnitude import carried, magnitude, plain
+from reports.page import html
 from reports.parts import Cell, Page, Section, Table
-from reports.stored import Row, gather
+from reports.rows.stored import Row, gather
+from reports.scores import tables
+from reports.sections import appendix, behind
 
 SVG = "{http://www.w3.org/2000/svg}"
 

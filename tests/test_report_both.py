@@ -11,9 +11,10 @@ from test_report import MAIN, answered, text, trial
 
 from bench import statistics
 from bench.record import Result, append, store
-from reports import tables, words
-from reports.html import write
-from reports.stored import gather
+from reports import words
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import tables
 
 
 def told(run: Path) -> str:

@@ -10,9 +10,9 @@ import pytest
 from test_report import build, failure, floor, text, trial
 
 from bench.record import Result, append
-from reports import failures, tables
-from reports.html import write
-from reports.stored import gather
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import failures, tables
 
 
 def told(run: Path) -> str:

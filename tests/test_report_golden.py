@@ -11,7 +11,7 @@ import pytest
 from test_report import floor, trial
 
 from bench.record import Result, append
-from reports.html import write
+from reports.page.html import write
 
 GOLDEN = Path(__file__).parent / "golden" / "report"
 AGAIN = bool(os.environ.get("SEQBENCH_GOLDEN"))

@@ -20,9 +20,11 @@ from matplotlib.figure import Figure
 from test_report import inert, parts, picture, seen, text, trial
 
 from bench.record import Result, append, store
-from reports import attention_figures, figures, html, words
-from reports._svg import Drawn, drawn
-from reports.stored import Attention
+from reports import figures, words
+from reports.figures import attention as attention_figures
+from reports.figures.svg import Drawn, drawn
+from reports.page import html
+from reports.rows.stored import Attention
 
 HARMLESS = "plain"
 HOSTILE = [

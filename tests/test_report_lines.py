@@ -10,11 +10,12 @@ import pytest
 from test_report import floor, seen, text, trial
 
 from bench.record import Result, append
-from reports import tables, words
-from reports.html import write
-from reports.page import slug
+from reports import words
+from reports.page.html import write
+from reports.page.page import slug
 from reports.parts import Names
-from reports.stored import gather
+from reports.rows.stored import gather
+from reports.scores import tables
 
 
 def told(run: Path) -> str:

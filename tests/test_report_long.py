@@ -19,11 +19,14 @@ from test_report_inert import HARMLESS, HOSTILE, Shape, inert_markdown
 
 from bench import record
 from bench.record import Result, append
-from reports import by_length, data_curves, extrapolation, gradients, html, long, long_figures, parts, span
-from reports._svg import Drawn
-from reports.failures import wilson
-from reports.html import write
-from reports.stored import gather
+from reports import parts
+from reports.figures import long as long_figures
+from reports.figures.svg import Drawn
+from reports.page import html
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores.failures import wilson
+from reports.sections import by_length, data_curves, extrapolation, gradients, long, span
 
 MACHINE = {"device": "cpu", "processor": "Example processor", "threads": 1, "cores": 2}
 MODELS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")

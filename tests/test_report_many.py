@@ -14,9 +14,10 @@ import pytest
 from test_report import MAIN, MODELS, answered, attention, inert, seen, text
 
 from bench import record
-from reports import parts, tables
-from reports.html import write
-from reports.stored import gather
+from reports import parts
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import tables
 
 CODE = {f"models/part_{n}.py": f"{n:012x}" for n in range(16)}  # what a row's identity is made of
 TASK = {"tokenizer": "bpe", "vocabulary": 2000, "joint": True, "lower": False, "longest": 60, "words": "common"}

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bench.record import Result, append
-from reports import overall, pairs, tables
-from reports.html import write
-from reports.stored import gather
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.scores import pairs, tables
+from reports.sections import overall
 
 
 def trial(run, model, task, seed, score, curve, status="ok"):

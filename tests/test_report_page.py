@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 
 from bench.record import Result
 from bench.statistics import Interval
-from reports import attention, attention_figures, cost, errors, figures, glance, learning, samples, words
-from reports._heads import decoded
-from reports.beside import OTHER, Timings
-from reports.keys import Keys
-from reports.letters import groups, letters
-from reports.pairs import APART, LEADS, UNTESTED, Pair
+from reports import figures, words
+from reports.figures import attention as attention_figures
 from reports.parts import USUAL
-from reports.stored import Answer, Attention, Row, Stored
-from reports.tables import Line
-from reports.verdict import verdict
+from reports.rows._heads import decoded
+from reports.rows.stored import Answer, Attention, Row, Stored
+from reports.scores.beside import OTHER, Timings
+from reports.scores.letters import groups, letters
+from reports.scores.pairs import APART, LEADS, UNTESTED, Pair
+from reports.scores.tables import Line
+from reports.sections import attention, cost, errors, glance, learning, samples
+from reports.sections.keys import Keys
+from reports.sections.verdict import verdict
 
 MACHINE = {"device": "cpu", "processor": "Example", "threads": 1}
 

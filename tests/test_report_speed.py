@@ -18,10 +18,13 @@ from test_report_inert import HARMLESS, HOSTILE, Shape, inert_markdown
 
 from bench import record
 from bench.record import Result, append
-from reports import figures, html, speed, speed_figures
-from reports._svg import Drawn
-from reports.html import write
-from reports.stored import gather
+from reports import figures
+from reports.figures import speed as speed_figures
+from reports.figures.svg import Drawn
+from reports.page import html
+from reports.page.html import write
+from reports.rows.stored import gather
+from reports.sections import speed
 
 SPEEDS = {  # training and writing: tokens a second; share done at once; power of length; hidden units
     "rnn": (21_000.0, 900.0, 0.31, 1.02, 256),

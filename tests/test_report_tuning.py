@@ -6,8 +6,10 @@ import pytest
 
 from bench import record
 from bench.record import Result
-from reports import html, stored, tuning
+from reports.page import html
 from reports.parts import USUAL
+from reports.rows import stored
+from reports.sections import tuning
 
 
 def row(run, number, score, model="lstm", task="translation", rate=1e-3, pruned=0, status="ok", space="", **more):

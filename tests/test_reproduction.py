@@ -18,11 +18,13 @@ import tasks
 from bench import record, suites, typed
 from bench.record import Result, append
 from bench.statistics import over_seeds
-from reports import parts, reproduction
-from reports.html import write
-from reports.literature import PUBLISHED, Ours, Published, Taken
+from reports import parts
+from reports.page.html import write
 from reports.parts import Cell
-from reports.reproduction import (
+from reports.rows.stored import Stored, gather
+from reports.sections import reproduction
+from reports.sections.literature import PUBLISHED, Ours, Published, Taken
+from reports.sections.reproduction import (
     ABOVE,
     ABSENT,
     BELOW,
@@ -34,7 +36,6 @@ from reports.reproduction import (
     lacks,
     reproduced,
 )
-from reports.stored import Stored, gather
 
 TEST_2016 = {"pair": "de-en", "test": "test_2016_flickr"}
 

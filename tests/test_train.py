@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+import bench.train
 import models
-from bench import machine, record
+from bench import machine, meters, record
 from bench.budget import affordable, endless, planned
 from bench.learning.gradient import Gradient
 from bench.learning.ridge import Ridge
@@ -110,8 +111,6 @@ def test_a_loss_that_is_no_number_ends_the_trial():
 
 
 def test_evaluation_is_off_the_clock(monkeypatch):
-    import bench.train
-
     def slow(*arguments, **more):
         ticks[0] += 1000.0
         return said(*arguments, **more)
@@ -120,6 +119,43 @@ def test_evaluation_is_off_the_clock(monkeypatch):
     monkeypatch.setattr("bench.train.answers", slow)
     monkeypatch.setattr("bench.budget.time.perf_counter", lambda: ticks[0])
     assert run(trial())[1].seconds == 0.0
+
+
+def test_energy_and_memory_are_those_of_updates_not_of_evaluation(monkeypatch):
+    def learn(self, batch):
+        joules[0] += 2.0
+        held.append(torch.ones(8_000_000))  # 32 MB, for as long as an update takes
+        held.clear()
+        return learned(self, batch)
+
+    def costly(*arguments, **more):
+        joules[0] += 1000.0
+        held.append(torch.ones(40_000_000))
+        held.clear()
+        return said(*arguments, **more)
+
+    joules, held, learned, said = [5.0], [], Gradient.learn, bench.train.answers
+    monkeypatch.setattr(Gradient, "learn", learn)
+    monkeypatch.setattr("bench.train.answers", costly)
+    monkeypatch.setattr(meters, "_counter", lambda device: lambda: joules[0])
+    _, training = run(trial(updates=6))
+    assert training.joules == 12.0
+    if training.peak_bytes is None:
+        pytest.skip("this system does not tell resident memory")
+    assert 25e6 < training.peak_bytes < 60e6
+
+
+def test_energy_and_memory_go_on_from_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(meters, "_counter", lambda device: None)
+    (row,) = quality.run(trial(), {"seed": "3"}, tmp_path, CPU, Watch())
+    assert "train_joules" not in row.metrics  # rather than a zero that nobody measured
+    course = bench.train.Course(*learner(trial())(5), asked.task(trial()), 5, CPU, 2)
+    course.training.joules, course.training.peak_bytes = 3.5, 10**12
+    other = bench.train.Course(*learner(trial())(5), asked.task(trial()), 5, CPU, 2)
+    other.restore(course.snapshot())
+    other.energy.counter = lambda: 1.0
+    other.run(endless(asked.task(trial()), 7, 3, 0), Watch())
+    assert (other.training.joules, other.training.peak_bytes) == (3.5, 10**12)
 
 
 def test_the_test_split_is_answered_once_after_training(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 OURS = Path(__file__).parents[2]
-WARM = 1.0  # seconds of calls that do not count
+WARM = 0.5  # seconds of calls that do not count
 FEWEST = 3  # of them
 NEVER_DONE = 10**6  # updates that a rule expects: its rate hardly moves, and many updates on one batch harm nothing
 Call = Callable[[], object]
@@ -87,7 +87,7 @@ def _batch(work: dict[str, Any], device: Any) -> Any:
 
 
 def warm(call: Call, device: Any) -> float:
-    """Calls for a second, three times at least; seconds of a usual call."""
+    """Calls for half a second, three times at least; seconds of a usual call."""
     times: list[float] = []
     begun = time.perf_counter()
     while len(times) < FEWEST or time.perf_counter() - begun < WARM:

@@ -31,7 +31,7 @@ class Config(Settings):
     target: Annotated[int, Range(1, 65536)] = 24  # tokens, EOS included
     vocabulary: Annotated[int, Range(5, 1_000_000)] = 1000
     threads: Annotated[int, Range(1, 1024)] = 1  # one: what a neighbour takes from the others does not show
-    processes: Annotated[int, Range(2, 20)] = 3  # measured one after another; a baseline takes two more
+    processes: Annotated[int, Range(2, 20)] = 3  # measured one after another; a baseline takes five more
     tolerance: Share = 0.05  # share by which a step may be slower
     memory: Share = 0.25  # share by which it may need more memory
     seconds: Annotated[float, Range(5, 3600)] = LIMIT  # of one check, repeats included

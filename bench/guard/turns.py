@@ -25,7 +25,8 @@ from bench.meters import Company
 from tasks import BadInput
 
 CONTESTANT = Path(__file__).with_name("contestant.py")
-SHORTEST = 0.12  # seconds of one turn, at least
+TURN = 0.02  # seconds of one turn, at least: what slows a machine for a tenth of a second is to slow both
+ROUND = 0.6  # seconds of one round, in as many turns each as fit: company is counted in hundredths
 ROUNDS = 9  # without company that make up a measurement
 FEWEST = 3  # below which it is none
 SILENT = 120.0  # seconds without an answer after which a process is given up
@@ -38,9 +39,9 @@ class ContestantError(BadInput):
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One turn of each."""
+    """Some turns of each."""
 
-    seconds: dict[str, float]  # contestant -> seconds a call
+    seconds: dict[str, float]  # contestant -> seconds a call, over its turns
     company: float  # processors that others used meanwhile
 
 
@@ -129,17 +130,20 @@ def processes(*wanted: Process) -> Iterator[None]:
 
 
 def rounds(held: Mapping[str, Turns], usual: Mapping[str, float], seconds: float, count: int = ROUNDS) -> list[Round]:
-    """Rounds in alternating order until `count` were without company or `seconds` are over; all of them."""
-    calls = {name: max(1, round(SHORTEST / max(usual[name], 1e-9))) for name in held}
+    """Rounds of turns in alternating order until `count` were without company or `seconds` are over; all of them."""
+    calls = {name: max(1, round(TURN / max(usual[name], 1e-9))) for name in held}
+    turns = max(1, round(ROUND / max(sum(calls[name] * usual[name] for name in held), TURN)))
     found: list[Round] = []
     order, end = list(held), time.monotonic() + seconds
     while sum(map(alone, found)) < count and (len(found) < FEWEST or time.monotonic() < end):
-        company, cpu, took = Company(), 0.0, {}
-        for name in order:
-            took[name], used = held[name].turn(calls[name])
-            cpu += used
+        company, cpu, took = Company(), 0.0, dict.fromkeys(held, 0.0)
+        for _ in range(turns):
+            for name in order:
+                each, used = held[name].turn(calls[name])
+                took[name] += each / turns
+                cpu += used
+            order.reverse()
         found.append(Round(took, company.processors(cpu)))
-        order.reverse()
     return found
 
 

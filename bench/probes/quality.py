@@ -106,7 +106,8 @@ def _picture_encoder(model: Model) -> dict[str, str]:
 
 def _costs(model: Model, training: Training, said: Answers) -> dict[str, float | int]:
     counts = model.parameter_counts()
-    return {
+    metered = {"peak_bytes": training.peak_bytes, "train_joules": training.joules}
+    return {name: told for name, told in metered.items() if told is not None} | {
         "parameters_trained": counts["trained"],
         "parameters_total": counts["total"],
         "train_seconds": training.seconds,

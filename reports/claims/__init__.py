@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reports.claims._evidence import FEWEST, Effect, Evidence, Lacking
-from reports.stored import Stored
+from reports.rows.stored import Stored
 
 __all__ = ["FEWEST", "Claim", "Effect", "Evidence", "Found", "Lacking", "Part", "Tried", "judged", "load", "names"]
 

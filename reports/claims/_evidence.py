@@ -10,9 +10,10 @@ import numpy as np
 
 from bench import statistics
 from bench.statistics import Interval
-from reports import tables, words
-from reports.long import seed_curve
-from reports.stored import Row, Stored, base, differing, finished, settings, variant
+from reports import words
+from reports.rows.stored import Row, Stored, base, differing, finished, settings, variant
+from reports.scores import tables
+from reports.sections.long import seed_curve
 
 FEWEST = 3  # seeds, below which there is no verdict
 ASIDE = ("variant", "notes", "conditions", "threads_used")  # settings that say nothing of what was compared

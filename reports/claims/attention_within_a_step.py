@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.claims import ATTENTION, Claim, Part
 from reports.claims._evidence import Pick, itself
-from reports.stored import Row
+from reports.rows.stored import Row
 
 TIMES = 3
 

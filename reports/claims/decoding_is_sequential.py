@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.claims import TRANSFORMERS, Claim, Part
 from reports.claims._evidence import Pick, itself, logged, metric, raised
-from reports.stored import Row
+from reports.rows.stored import Row
 
 TIMES = 3.0
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from reports.claims import RECURRENCE, Claim, Part
 from reports.claims._evidence import Pick, over
-from reports.long import seed_curve
-from reports.stored import Row
+from reports.rows.stored import Row
+from reports.sections.long import seed_curve
 
 VARIANT = "fixed vector bottleneck: joined sentences"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from reports import span
 from reports.claims import RECURRENCE, Claim, Effect, Evidence, Lacking, Part
 from reports.claims._evidence import Pick, less, logged, mean, raised
-from reports.stored import Row
+from reports.rows.stored import Row
+from reports.sections import span
 
 HUNDREDS, THOUSANDS = 100, 1000
 LSTM, RNN = (Pick(model, "recall", "synthetic.recall", "span") for model in ("lstm", "rnn"))

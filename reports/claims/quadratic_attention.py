@@ -7,8 +7,8 @@ import math
 from reports import words
 from reports.claims import TRANSFORMERS, Claim, Part
 from reports.claims._evidence import Pick, over
-from reports.long import seed_curve
-from reports.stored import Row
+from reports.rows.stored import Row
+from reports.sections.long import seed_curve
 
 SHORT, LONG = 4096, 8192  # elements: the last octave
 LEAST = 0.5  # of the exponent

@@ -6,7 +6,7 @@ import math
 
 from reports.claims import TRANSFORMERS, Claim, Part
 from reports.claims._evidence import Pick, above, itself
-from reports.stored import Row
+from reports.rows.stored import Row
 
 SAME = 1e-5
 NOTHING = 1e-12  # what stands for a difference of zero

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reports import tables
 from reports.claims import TRANSFORMERS, Claim, Effect, Evidence, Lacking, Part
 from reports.claims._evidence import BOTH_MODELS, Pick, above, less
-from reports.stored import Row
+from reports.rows.stored import Row
+from reports.scores import tables
 
 TASKS = {"translation": ("translation", "BLEU"), "films": ("sentiment", "points"), "scenes": ("captioning", "points")}
 AXES = {"seconds": "seconds", "flops": "operations"}

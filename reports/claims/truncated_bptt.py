@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reports import span
 from reports.claims import DATA, Claim, Part
 from reports.claims._evidence import Pick, at, logged, over, raised, times
-from reports.stored import Row
+from reports.rows.stored import Row
+from reports.sections import span
 
 LENGTH, KEPT = 1024, 16  # elements read, and elements that gradients pass
 SETTINGS = ("model.truncate",)

@@ -7,13 +7,16 @@ neighbour who loads one core at random times.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import statistics
 import subprocess
 import sys
 
 import pytest
 
 from bench.guard import speed
+from bench.guard.fixture import MORE
 from bench.guard.pace import Config, Pace, measured
 
 SOAK = int(os.environ.get("SEQBENCH_SOAK", "0"))
@@ -23,6 +26,7 @@ HOW = Config(batch=32)
 SETTINGS = {"width": 96, "hidden": 96}
 PLANTED = """
 import time
+import torch
 from models.lstm import Lstm
 
 class Planted(Lstm):
@@ -31,7 +35,7 @@ class Planted(Lstm):
 
 MODEL = Planted
 """
-TWICE = "return (super().forward(batch) + super().forward(batch)) / 2"
+TWICE = "self.held = None; self.held = torch.ones({size}); return super().forward(batch)"  # through the backward pass
 NEIGHBOUR = """
 import random, time
 while True:
@@ -44,10 +48,10 @@ while True:
 
 @pytest.fixture(scope="module")
 def before():
-    """A baseline as the plugin measures it: two processes more than a check."""
+    """A baseline as the plugin measures it: some processes more than a check."""
     pace = Pace()
-    for pace in measured("lstm", SETTINGS, HOW, "cpu"):
-        if len(pace.ratios) >= HOW.processes + 2:
+    for pace in measured("lstm", SETTINGS, dataclasses.replace(HOW, seconds=2 * HOW.seconds), "cpu"):
+        if len(pace.ratios) >= HOW.processes + MORE:
             break
     if len(pace.ratios) < 2:
         pytest.skip("others used the machine while the baseline was measured")
@@ -55,7 +59,9 @@ def before():
 
 
 def checked(before, model):
-    return speed.judged(before, measured(model, SETTINGS, HOW, "cpu"), ABOUT, HOW)[0]
+    verdict, _ = speed.judged(before, measured(model, SETTINGS, HOW, "cpu"), ABOUT, HOW)
+    print(f"\n{verdict.answer}: {verdict.difference}; {verdict.now}", flush=True)
+    return verdict
 
 
 @pytest.mark.parametrize("number", range(max(1, SOAK // 10)))
@@ -66,9 +72,9 @@ def test_a_tenth_of_a_step_asleep_is_found(before, tmp_path, number):
 
 
 @pytest.mark.parametrize("number", range(max(1, SOAK // 10)))
-def test_activations_held_twice_are_found_as_memory(before, tmp_path, number):
-    path = tmp_path / "heavy.py"
-    path.write_text(PLANTED.format(line=TWICE))
+def test_twice_the_memory_is_found(before, tmp_path, number):
+    path, size = tmp_path / "heavy.py", int(statistics.median(before["memory"])) // 4
+    path.write_text(PLANTED.format(line=TWICE.format(size=size)))
     verdict = checked(before, str(path))
     assert (verdict.answer, verdict.why) == ("worse", "more memory")
 

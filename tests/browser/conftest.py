@@ -11,7 +11,7 @@ import pytest
 from test_report import build
 
 from bench.record import Result, append
-from reports import html
+from reports.page import html
 from reports.parts import Cell, Page, Section, Table
 
 PUBLISHED = Path(__file__).parents[2] / "reports" / "published"

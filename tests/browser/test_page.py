@@ -14,7 +14,7 @@ from test_report_inert import HOSTILE
 from test_report_inert import build as hostile
 
 from bench.record import Result, append
-from reports import html
+from reports.page import html
 
 NUMBERS, TEXTS, SIZES = "table-part-own", "table-part-own-2", "table-part-own-3"
 ROWS = "rows => rows.filter(r => !r.hidden).map(r => [...r.cells].map(c => (c.querySelector('bdi') ?? c).textContent))"

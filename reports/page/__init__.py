@@ -1,0 +1,1 @@
+"""The page itself, as HTML and Markdown, with its script and sheet."""

@@ -1,0 +1,281 @@
+"""Claims on trial, as the page shows them: verdicts, the effects they rest on, and what no run has measured yet."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from reports import figures, words
+from reports.claims import (
+    ABSENT,
+    CHAPTERS,
+    CONTRADICTED,
+    FEWEST,
+    INCONCLUSIVE,
+    NEGLIGIBLE,
+    SUPPORTED,
+    VERDICTS,
+    Effect,
+    Found,
+    Part,
+    Tried,
+    tried,
+)
+from reports.parts import Cell, Drawing, Section, Table
+from reports.rows.stored import Stored, gather
+
+ANCHOR, TITLE = "claims", "Claims on trial"
+EXPLAINED = (
+    "What lectures say of sequence models, tried on the rows of these runs. Each claim had its measurement, the "
+    "smallest effect worth naming and its rule before the first run; the verdicts follow by code. An effect is "
+    "supported where its whole 95 % interval lies above the smallest one worth naming, contradicted where the whole of "
+    "it lies below no effect, negligible where it lies between the two, and else inconclusive. A claim is as strong as "
+    f"its weakest part, and fewer than {FEWEST} seeds give no verdict."
+)
+
+
+class Look(NamedTuple):
+    """How a verdict is marked, with a sign of its own beside its colour."""
+
+    mark: str
+    colour: str
+    marker: str
+
+
+LOOKS = {
+    SUPPORTED: Look("✔", "#009E73", "o"),
+    CONTRADICTED: Look("✘", "#D55E00", "X"),
+    NEGLIGIBLE: Look("≈", "#0072B2", "s"),
+    INCONCLUSIVE: Look("?", "#8C7A00", "D"),
+    ABSENT: Look("–", "#7F7F7F", "o"),
+}
+
+
+def sections(stored: Stored) -> list[Section]:
+    """All claims at once, then each chapter with its parts; nothing where none of them was measured."""
+    found = tried(stored)
+    if all(one.verdict == ABSENT for one in found):
+        return []
+    chapters = [[one for one in found if one.claim.chapter == chapter] for chapter in CHAPTERS]
+    return [_overview(found), *(_chapter(own) for own in chapters if own)]
+
+
+def tried_on(runs: Sequence[Path]) -> list[Tried]:
+    """Every claim on the rows of these runs; without any, none is measured. Raises ReportError, RecordError."""
+    return tried(gather([*runs]) if runs else Stored((), {}, 0, 0))
+
+
+def verdicts(stored: Stored) -> list[tuple[str, str]]:
+    """How many claims hold, for the summary."""
+    found = tried(stored)
+    if all(one.verdict == ABSENT for one in found):
+        return []
+    return [(TITLE, _counted(found))]
+
+
+def _counted(found: Sequence[Tried]) -> str:
+    """ "Of 25 claims 12 are measured here: 8 are supported, 1 is contradicted, 3 are inconclusive."."""
+    numbers = Counter(one.verdict for one in found)
+    said = [f"{n} {'is' if n == 1 else 'are'} {verdict}" for verdict in VERDICTS[:-1] if (n := numbers[verdict])]
+    measured = len(found) - numbers[ABSENT]
+    return f"Of {len(found)} claims {measured} {'is' if measured == 1 else 'are'} measured here: {words.listed(said)}."
+
+
+def command(one: Tried) -> str:
+    """What would measure it; nothing where the suite has first to learn it."""
+    return "" if one.claim.missing else one.claim.command or _command(one.name)
+
+
+def _command(name: str) -> str:
+    return f"seqbench run claims --variant {shlex.quote(name.replace('_', ' ') + ': *')}"
+
+
+def _overview(found: Sequence[Tried]) -> Section:
+    """A line a claim: the verdict, and the effect that decided it."""
+    rows = tuple((_named(one), Cell(one.verdict, strong=one.verdict != ABSENT), *_decided(one)) for one in found)
+    table = Table(
+        "Claims and verdicts",
+        ("claim", "verdict", "what decides it", "effect", "95 % interval", "over"),
+        rows,
+        numbers=(False, False, False, True, True, False),
+        prose=True,
+    )
+    return Section("", drawings=tuple(_drawing(found)), tables=(table,), said=(_counted(found),))
+
+
+def _named(one: Tried) -> Cell:
+    look = LOOKS[one.verdict]
+    return Cell(one.claim.statement, mark=look.mark, colour=look.colour)
+
+
+def _decided(one: Tried) -> tuple[Cell, ...]:
+    part = decisive(one)
+    if part is None or part.effect is None:
+        return Cell(one.lacks or "–", note=command(one)), *[Cell("–")] * 3
+    return Cell(part.part.what), *_effect(part.part, part.effect)
+
+
+def _effect(part: Part, effect: Effect) -> tuple[Cell, Cell, Cell]:
+    """The effect, its interval and what that is over."""
+    span = f"{_number(part, effect.low)} to {_number(part, effect.high)}"
+    return Cell(_number(part, effect.value), note=part.unit), Cell(span), Cell(effect.over)
+
+
+def _number(part: Part, value: float) -> str:
+    """A ratio as it is, a difference with its sign."""
+    told = words.significant(value) if abs(value) < 1e4 else f"{value:.2g}"
+    return told if part.none == 1 or value < 0 else f"+{told}"
+
+
+def decisive(one: Tried) -> Found | None:
+    """The part that the verdict follows from: of those with this verdict the one whose interval ends lowest."""
+    own = [found for found in one.counted if found.verdict == one.verdict and found.effect]
+    return min(own, key=lambda found: _scaled(found.part, found.effect.low if found.effect else 0.0), default=None)
+
+
+def _scaled(part: Part, value: float) -> float:
+    """An effect in units of the smallest one worth naming, as it is where that is none; ratios by logarithms."""
+    if part.none == 1:
+        value, least = math.log(max(value, 1e-9)), math.log(part.least)
+    else:
+        least = part.least
+    return value / least if least else value
+
+
+def _chapter(found: Sequence[Tried]) -> Section:
+    """Every part of the chapter's claims, then how each was measured."""
+    parts = Table(
+        f"{found[0].claim.chapter}: every part",
+        ("claim", "part", "effect", "95 % interval", "over", "worth naming from", "verdict"),
+        tuple(row for one in found for row in _parts(one)),
+        numbers=(False, False, True, True, False, True, False),
+        prose=True,
+    )
+    rules = Table(
+        f"{found[0].claim.chapter}: how the claims are measured and judged",
+        ("claim", "measured", "rule", "measured by"),
+        tuple(
+            (Cell(_short(one)), Cell(one.claim.measured), Cell(one.claim.rule), Cell(command(one) or one.lacks))
+            for one in found
+        ),
+    )
+    return Section(found[0].claim.chapter, tables=(parts, rules) if parts.rows else (rules,))
+
+
+NAMES = {"rnn": "RNN", "lstm": "LSTM", "bptt": "BPTT"}
+
+
+def _short(one: Tried) -> str:
+    return words.capital(" ".join(NAMES.get(word, word) for word in one.name.split("_")))
+
+
+def _parts(one: Tried) -> list[tuple[Cell, ...]]:
+    made: list[tuple[Cell, ...]] = []
+    for found in one.found:
+        part, beside = found.part, " (beside it)" if found.part.beside else ""
+        effect = _effect(part, found.effect) if found.effect else (Cell("–", note=found.lacks), Cell("–"), Cell("–"))
+        look = LOOKS[found.verdict]
+        made.append(
+            (
+                Cell(_short(one), mark=look.mark, colour=look.colour),
+                Cell(part.what + beside),
+                *effect,
+                Cell(words.significant(part.least)),
+                Cell(found.verdict),
+            )
+        )
+    return made
+
+
+def _drawing(found: Sequence[Tried]) -> list[Drawing]:
+    """The deciding effects with their intervals, in units of the smallest worth naming."""
+    shown = [(one, part, part.effect) for one in found if (part := decisive(one)) and part.effect]
+    table = pd.DataFrame(
+        {
+            "claim": _short(one),
+            "verdict": one.verdict,
+            **{name: _scaled(part.part, n) for name, n in zip(("value", "low", "high"), effect[:3], strict=True)},
+        }
+        for one, part, effect in shown
+    )
+    said = "; ".join(f"{row['claim']} {row['verdict']}" for row in table.to_dict("records"))
+    caption = "Deciding effects with 95 % intervals: the smallest effect worth naming is 1, none is 0"
+    return [Drawing(forest(table), "claims", f"Claims with their verdicts: {said}", caption)] if shown else []
+
+
+@figures.styled
+def forest(table: pd.DataFrame) -> Figure:
+    """Effects with intervals, a row a claim: columns claim, verdict, value, low and high.
+
+    The numbers count smallest effects worth naming. The axis is linear from -1 to 1 and logarithmic beyond.
+    """
+    rows = table.to_dict("records")
+    figure, axes = figures.empty(1.1 + 0.3 * len(rows))
+    axes.set_xscale("symlog", linthresh=1.0)
+    for y, row in enumerate(rows):
+        look = LOOKS[str(row["verdict"])]
+        axes.plot([row["low"], row["high"]], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
+        axes.plot([row["value"]], [y], color=look.colour, marker=look.marker, markersize=6.5)
+    for at, dash in ((0.0, "solid"), (1.0, (0, (3, 2.5)))):
+        axes.axvline(at, color=figures.MUTED, linestyle=dash, linewidth=1, zorder=1)
+    axes.set_yticks(range(len(rows)), [figures.short(str(row["claim"]), 28) for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(length=0)
+    axes.xaxis.set_major_locator(FixedLocator([sign * 10.0**power for power in range(5) for sign in (-1, 1)] + [0.0]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
+    axes.set_xlabel("effect, in smallest effects worth naming")
+    return figure
+
+
+def text(found: Sequence[Tried]) -> str:
+    """The claims with their verdicts as lines of text, for a terminal."""
+    none = all(one.verdict == ABSENT for one in found)
+    made = [f"{len(found)} claims, none of them measured." if none else _counted(found)]
+    for chapter in CHAPTERS:
+        made += ["", chapter]
+        made += [line for one in found if one.claim.chapter == chapter for line in _lines(one)]
+    return "\n".join(made)
+
+
+def _lines(one: Tried) -> list[str]:
+    part, rule = decisive(one), f"      {one.claim.rule}"
+    head = f"  {LOOKS[one.verdict].mark} {one.verdict:12}  {one.claim.statement}"
+    if part is None or part.effect is None:
+        return [head, rule, f"      {one.lacks}{': ' if command(one) else ''}{command(one)}"]
+    effect, span, over = _effect(part.part, part.effect)
+    unit = f" {effect.note}" if effect.note else ""
+    return [head, rule, f"      {part.part.what}: {effect.text}{unit} ({span.text}; {over.text})"]
+
+
+def plain(found: Sequence[Tried]) -> list[dict[str, Any]]:
+    """The claims with their verdicts and the effects of their parts, as JSON takes them."""
+    return [
+        {
+            "claim": one.name,
+            "statement": one.claim.statement,
+            "measured": one.claim.measured,
+            "rule": one.claim.rule,
+            "verdict": one.verdict,
+            "lacks": one.lacks,
+            "command": command(one),
+            "parts": [_plain(part) for part in one.found],
+        }
+        for one in found
+    ]
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    part, effect = found.part, found.effect
+    told = {"part": part.what, "verdict": found.verdict, "least": part.least, "none": part.none, "unit": part.unit}
+    told |= {"beside": part.beside, "lacks": found.lacks}
+    return told | (dict(zip(("value", "low", "high", "over"), effect[:4], strict=True)) if effect else {})
