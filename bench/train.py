@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -275,7 +276,7 @@ def _clock(training: Training, device: torch.device, synchronise: bool) -> Itera
 class Answers:
     """What a model said to every item of a split, in the split's order."""
 
-    tokens: list[list[int]]
+    tokens: list[list[Any]]  # int tokens, or one float where the target is a number
     seconds: float  # encoding and writing, moving to the device included
     written: int  # tokens, EOS included
 
@@ -292,7 +293,7 @@ def answers(
 ) -> Answers:
     """Answers every item of a split, by greedy or beam search. Raises OutOfMemoryError, Stopped."""
     model.eval()
-    said: list[list[int]] = [[] for _ in range(len(task.items(split)))]
+    said: list[list[Any]] = [[] for _ in range(len(task.items(split)))]
     seconds, written = 0.0, 0
     for batch in task.batches(split, size):
         start = time.perf_counter()

@@ -20,7 +20,8 @@ MEANS = ("exact", "accuracy", "cider")  # metrics that are the mean of their ite
 ROUNDING = 0.006  # items are stored with two decimals
 PER_CENT = ("bleu", "chrf", "exact", "accuracy", "macro_f1", "structure", "naming", "aligned", "hits", "uniform")
 APART = ("_held_out", "_unseen")  # ends of the names of scores on some of the items
-SIGNED = ("decay", "slope", "explained", "inside", "beyond", "validation")  # exponents, and scores around zero
+# Exponents, scores around zero, and shares that noise may take below it.
+SIGNED = ("decay", "slope", "last_octave_slope", "parallel_fraction", "explained", "inside", "beyond", "validation")
 SPARE = 1.5  # a budget in seconds is met by a forecast
 
 

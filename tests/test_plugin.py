@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,21 @@ def test_a_padding_leak_and_a_masking_error_are_found(project, text, says):
     found.assert_outcomes(failed=2)
     assert found.stdout.str().count(f"mine.py on synthetic.copy: {says}") >= 1
     assert found.stdout.str().count(f"mine.py on text: {says}") >= 1
+
+
+def test_the_page_on_guarding_ones_own_model_tells_what_happens(project):
+    page = Path(fixture.__file__).with_name("README.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    told = re.search(r"```\n(seqbench: .*?)\n```", page)[1]
+    before, after = re.search(r"sed -i 's/(.*?)/(.*?)/' my_model.py", page).groups()
+    project.makepyfile(my_model=GRU, test_my_model=code)
+    short = ("-k", "not well", "--seqbench-update")  # what is trained in full takes half a minute
+    run(project, *short).assert_outcomes(passed=2)
+    run(project, *short[:2]).assert_outcomes(passed=2)
+    (project.path / "my_model.py").write_text(re.sub(before, after, GRU))
+    found = run(project, *short[:2])
+    found.assert_outcomes(failed=2)
+    assert told in found.stdout.str()
 
 
 @pytest.mark.parametrize("name", models.names())

@@ -29,8 +29,8 @@ def pair():
         calls = [process.ready()["calls"] for process in both]
         held = {(n, name): turns.Turns(process, name) for n, process in enumerate(both) for name in works}
         usual = {(n, name): calls[0][name] for n, name in held}
-        found = turns.rounds(held, usual, seconds=0.0 * ROUNDS, count=ROUNDS)
-        while len(found) < ROUNDS:
+        found: list[turns.Round] = []
+        while len(found) < ROUNDS:  # in company or not
             found += turns.rounds(held, usual, seconds=0.0, count=1)
     return [[float(f"{s:.4g}") for s in (*(one.seconds[key] for key in held), one.company)] for one in found[:ROUNDS]]
 
