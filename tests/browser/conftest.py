@@ -15,7 +15,7 @@ from reports.page import html
 from reports.parts import Cell, Page, Section, Table
 
 PUBLISHED = Path(__file__).parents[2] / "reports" / "published"
-RUNS = ("rich", "quick-tuned-two-cores", "speed-two-cores", "long-two-cores")
+RUNS = ("rich", "quick-two-cores", "speed-two-cores", "long-two-cores")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 Open = Callable[..., Any]
 
