@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from test_report import MODELS, build, seen, trial
 
 from bench.record import Result
@@ -203,3 +204,18 @@ def test_colours_of_the_page_are_classes_of_its_one_sheet(made):
     assert used >= {html.hue(figures.STYLES[model].colour) for model in MODELS}
     assert all(re.search(rf"\.{name} {{ color: (#\w+|var\(--\w+\)); }}", text) for name in used)
     assert "style" not in {name for name, _ in seen(made).attributes}
+
+
+def test_several_heat_maps_in_one_figure_have_a_row_for_each_row_of_each():
+    drawing = Figure()
+    for place, name in enumerate(("layer 1, head 1", "layer 1, head 2"), 1):
+        axes = drawing.add_subplot(1, 2, place)
+        axes.pcolormesh([[0.25, 0.75, 0.0], [place / 2, 0.0, 0.125]])
+        axes.set(xticks=[], yticks=[], title=name)
+    numbers = drawn(drawing, "own", "alt").numbers
+    assert numbers is not None
+    assert numbers.head == ("written", "row", "column 1", "column 2", "column 3")
+    assert [tuple(cell.text for cell in row) for row in numbers.rows] == [
+        ("layer 1, head 1", "1", "0.25", "0.75", "0.00"), ("layer 1, head 1", "2", "0.50", "0.00", "0.12"),
+        ("layer 1, head 2", "1", "0.25", "0.75", "0.00"), ("layer 1, head 2", "2", "1.00", "0.00", "0.12"),
+    ]  # fmt: skip

@@ -83,8 +83,12 @@ def read(figure: Figure) -> Read:
         return Read((), ("", ""))
     if any(axes.images for axes in figure.axes):
         return Read((), ("", ""), tuple(_pictured(figure.axes)), _numbered(figure.axes))
-    if mesh := next((c for c in axes.collections if isinstance(c, QuadMesh)), None):
-        return Read((), ("", ""), tuple(_heat(axes, mesh)), ("written", *_labels(axes.xaxis)))
+    meshes = [(one, c) for one in figure.axes for c in one.collections if isinstance(c, QuadMesh)]
+    if len(meshes) > 1:
+        wide = max(np.asarray(mesh.get_array()).shape[1] for _, mesh in meshes)
+        return Read((), ("", ""), tuple(_heats(meshes)), ("written", "row", *(f"column {n + 1}" for n in range(wide))))
+    if meshes:
+        return Read((), ("", ""), tuple(_heat(*meshes[0])), ("written", *_labels(axes.xaxis)))
     bars = [c for c in axes.containers if isinstance(c, BarContainer)]
     if bars:
         found = _bars(bars)
@@ -285,6 +289,13 @@ def _heat(axes: Axes, mesh: QuadMesh) -> Iterator[tuple[str, ...]]:
     weights = np.asarray(mesh.get_array(), dtype=float)
     for name, row in zip(_labels(axes.yaxis), weights, strict=False):
         yield name, *(f"{weight:.2f}" for weight in row)
+
+
+def _heats(meshes: Sequence[tuple[Axes, QuadMesh]]) -> Iterator[tuple[str, ...]]:
+    """Of several maps each row under the title of its own."""
+    for axes, mesh in meshes:
+        for place, row in enumerate(np.asarray(mesh.get_array(), dtype=float), 1):
+            yield axes.get_title(), str(place), *(f"{weight:.2f}" for weight in row)
 
 
 def _pictured(axes: Sequence[Axes]) -> Iterator[tuple[str, ...]]:
