@@ -138,7 +138,7 @@ class Energy:
         began, self.began = self.began, None
         if self.counter is None or began is None:
             return None
-        return max(0.0, self.counter() - began)  # RAPL's counter wraps around
+        return self.counter() - began
 
 
 def joules(call: Callable[[], object], device: torch.device) -> float | None:
@@ -156,7 +156,7 @@ def joules(call: Callable[[], object], device: torch.device) -> float | None:
         wait(device)
         calls += 1
     used = counter() - began
-    return used / calls if used > 0 else None  # RAPL's counter wraps around
+    return used / calls if used > 0 else None
 
 
 def _counter(device: torch.device) -> Callable[[], float] | None:
@@ -165,14 +165,25 @@ def _counter(device: torch.device) -> Callable[[], float] | None:
 
 
 def _rapl_joules() -> Callable[[], float] | None:
-    def read() -> float:
-        return int(RAPL.read_text(encoding="ascii")) / 1e6
+    """Counts on where the processor's counter starts anew, which it does after some minutes to hours."""
+
+    def read() -> int:
+        return int(RAPL.read_text(encoding="ascii"))
 
     try:
-        read()
+        last, most = read(), int(RAPL.with_name("max_energy_range_uj").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    return read
+    total = 0
+
+    def joules() -> float:
+        nonlocal last, total
+        now = read()
+        total += now - last if now >= last else now + most - last
+        last = now
+        return total / 1e6
+
+    return joules
 
 
 def _nvml_joules(device: torch.device) -> Callable[[], float] | None:

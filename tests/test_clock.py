@@ -134,6 +134,17 @@ def test_peak_memory_is_what_a_call_held_at_once_beyond_what_was_held_before():
     assert 100e6 < peak < 150e6
 
 
+def test_energy_counts_on_where_the_counter_of_the_processor_starts_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(meters, "RAPL", tmp_path / "energy_uj")
+    assert meters.Energy(CPU).stop() is None
+    (tmp_path / "max_energy_range_uj").write_text("10000000\n")
+    (tmp_path / "energy_uj").write_text("9000000\n")
+    energy = meters.Energy(CPU)
+    energy.start()
+    (tmp_path / "energy_uj").write_text("500000\n")
+    assert energy.stop() == pytest.approx(1.5)
+
+
 def test_energy_is_measured_or_it_is_said_that_it_cannot_be():
     used = meters.joules(lambda: time.sleep(0.01), CPU)
     assert used is None or used > 0
