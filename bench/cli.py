@@ -5,21 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from bench import goal, suites
-from bench.goal import Goal
-from bench.trial import Trial
-from bench.typed import UsageError, listed, selected, sized
-
-if TYPE_CHECKING:
-    from bench.contest import Cell, Decision
-    from bench.trial import Place
-    from bench.workers import Workers
+from bench.commands import running
+from bench.typed import UsageError, selected, sized
 
 app = typer.Typer(
     name="seqbench",
@@ -42,21 +34,6 @@ OURS = {
 }
 INTERRUPTED, TERMINATED = 130, 143  # exit codes, as shells count signals
 MATCH = "MEASURE=NUMBER: bring each model to that size, in parameters, state_bytes or flops, such as parameters=1e6."
-Retry = Literal["none", "failed", "diverged", "all"]
-
-
-@dataclasses.dataclass(frozen=True)
-class How:
-    """In which way a suite is run."""
-
-    device: str
-    threads: int  # 0 takes every core
-    retry: Retry
-    explain: bool
-    timeout: float
-    in_process: bool
-    within: float  # seconds after which no further trial is begun; 0: never
-    goal: Goal | None = None  # the size that every model is brought to
 
 
 @app.command(epilog="Example: seqbench run quick --models lstm,transformer --tasks translation --seeds 3")
@@ -71,7 +48,7 @@ def run(
     threads: Annotated[int, typer.Option(help="CPU threads; 0 takes every core.", min=0)] = 0,
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE. Rows are added to it.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
-    retry: Annotated[Retry, typer.Option(help="Run these again although they are stored.")] = "none",
+    retry: Annotated[running.Retry, typer.Option(help="Run these again although they are stored.")] = "none",
     explain: Annotated[
         bool, typer.Option("--explain", help="Say for each trial why it would run; start nothing.")
     ] = False,
@@ -111,8 +88,8 @@ def run(
     if compile_:
         trials = [dataclasses.replace(t, compile=t.probe != "floor") for t in trials]
     folder = Path(out or f"runs/{suite}")
-    how = How(device, threads, retry, explain, timeout, in_process, within, sized(match))
-    failed = _started(trials, folder, how)
+    how = running.How(device, threads, retry, explain, timeout, in_process, within, sized(match))
+    failed = running.started(trials, folder, how)
     if explain:
         return
     print(f"Results: {folder / 'results.jsonl'}")
@@ -139,20 +116,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Says before a run what it would take, and which differences it could show. Nothing is stored."""
-    from bench import plan as plans
-    from bench import workers
+    from bench.commands import plan as plans
 
     trials = selected(suite, models, tasks, list(range(seeds)) or None, variant, data or [], setting or [])
-    trials, aim, seen = plans.trained(suite, trials), sized(match), plans.seen(stored)
-    with workers.workers() as some:
-        place = some.place(device, threads)
-        found = plans.planned(
-            trials if aim is None else goal.solved(trials, lambda trial: some.matched(trial, aim), _told),
-            lambda trial: some.estimated(trial, place),
-            seen,
-            _told,
-        )
-    whole = plans.Plan(suite, place, found)
+    whole = plans.made(suite, trials, sized(match), stored, device, threads)
     print(json.dumps(whole.plain(), indent=2, ensure_ascii=False) if as_json else whole.text())
 
 
@@ -179,22 +146,13 @@ def tune(
     Trial 0 has the suite's own settings. What falls behind the median of earlier trials is given up. The same command
     goes on with what is stored; `seqbench adopt` makes the winners the suite's settings.
     """
-    from bench import tune as tuning
-    from bench import workers
-    from bench.progress import Progress
+    from bench.commands import tune as tuning
 
     chosen = [t for t in selected(suite, models, tasks, [seed], "", data or [], setting or []) if t.probe == "quality"]
     if not chosen:
         raise UsageError(f"suite {suite} trains nothing for its quality: there is nothing to tune")
     folder = Path(out or f"runs/{suite}-tuning")
-    with workers.workers(1800.0) as some, Progress(len(chosen) * trials) as progress:
-        place = some.place(device, threads)
-        known = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
-        _writable(folder)
-        progress.say(f"{trials} trials of {len(chosen)} pairs of model and task on {place.device} into {folder}")
-        runner = tuning.Runner(folder, place, progress, some)
-        for trial, made_of in known:
-            progress.say(tuning.told(tuning.search(trial, made_of, trials, runner.run, seconds)))
+    tuning.search_all(chosen, trials, seconds, folder, device, threads)
     print(f"Results: {folder / 'results.jsonl'}")
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     print(f"Adopt:   seqbench adopt {folder}")
@@ -206,84 +164,10 @@ def adopt(
     explain: Annotated[bool, typer.Option("--explain", help="Say what would change; change nothing.")] = False,
 ) -> None:
     """Makes the winners of a search the settings of its suite, each with where it comes from."""
-    from bench import disk, record, workers
-    from bench import tune as tuning
+    from bench.commands import adopting
 
-    def _own(suite: str, study: tuning.Study) -> Trial:
-        return dataclasses.replace(suites.cell(suite, study.model, study.task, 0), probe="tune")
-
-    rows = [row for row in record.read(run) if row.probe == "tune"]
-    found = {row.suite for row in rows}
-    if len(found) != 1:
-        raise UsageError(f"{run} holds searches of {listed(sorted(found)) or 'no suite'}; expected those of one suite")
-    path = suites.SETTINGS / f"{found.pop()}.json"
-    studies = tuning.studies(rows)
-    with workers.workers() as some:
-        place = some.place("cpu", 1)
-        tuning.checked(studies, lambda one: some.vouched(_own(path.stem, one), place))
-    new, said = tuning.adopted(suites.settings(path.stem), studies)
-    print("\n".join(said))
-    if explain:
-        print(f"{path} stays as it is")
-        return
-    disk.whole(path, tuning.written(new).encode())
-    print(f"Written: {path}")
-
-
-def _told(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _started(trials: list[Trial], folder: Path, how: How) -> int:
-    """Runs what is not stored yet, or explains what would run; how many trials failed."""
-    from bench import contest, workers
-    from bench.progress import Progress
-
-    with workers.workers(how.timeout or None) as some:
-        place, cells = (_here if how.in_process else _asked)(trials, how, some)
-        if how.explain:
-            _explained(contest.decided(cells, folder, how.retry))
-            return 0
-        _writable(folder)
-        with Progress(len(trials)) as progress:
-            progress.say(f"{len(trials)} trials on {place.device} into {folder}")
-            some_ = None if how.in_process else some
-            return contest.Contest(folder, place, progress, some_, how.retry, how.within).run(cells)
-
-
-def _asked(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:
-    """Where trials run and what they are made of, by the process that knows: this one imports no torch."""
-    place, aim = some.place(how.device, how.threads), how.goal
-    if aim is not None:
-        trials = goal.solved(trials, lambda trial: some.matched(trial, aim), _told)
-    return place, [(trial, some.vouched(trial, place)) for trial in trials]
-
-
-def _here(trials: list[Trial], how: How, some: Workers) -> tuple[Place, list[Cell]]:
-    from bench import machine
-    from bench.probes import asked
-
-    place, aim = machine.place(how.device, how.threads or None), how.goal
-    if aim is not None:
-        from bench import match
-
-        trials = goal.solved(trials, lambda trial: match.matched(trial, aim), _told)
-    return place, [(trial, asked.vouched(trial, place)) for trial in trials]
-
-
-def _explained(decisions: list[Decision]) -> None:
-    for one in decisions:
-        print(f"{'runs ' if one.runs else 'stays'}  {one.trial.label()}: {one.why}")
-    print(f"{sum(one.runs for one in decisions)} of {len(decisions)} would run; nothing was started")
-
-
-def _writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}; choose another folder with --out") from None
+    for line in adopting.adopted(run, explain):
+        print(line)
 
 
 @app.command(epilog="Example: seqbench claims runs/claims runs/long")
@@ -301,30 +185,10 @@ def claims(
 @app.command(name="list", epilog="Example: seqbench list --json")
 def list_(as_json: AsJson = False) -> None:
     """Shows the suites, models and tasks there are, each in a line."""
-    here = Path(__file__).parents[1]
-    drawn = {f"synthetic.{name}": line for name, line in _described(here / "tasks" / "synthetic").items()}
-    tasks = _described(here / "tasks") | drawn
-    known = {"suites": suites.names(), "models": _described(here / "models"), "tasks": tasks}
-    if as_json:
-        print(json.dumps(known, indent=2, ensure_ascii=False))
-        return
-    for kind, entries in known.items():
-        print(f"{kind}:")
-        width = max(map(len, entries), default=0)
-        for name, line in entries.items():
-            print(f"  {name:{width}} {line}")
+    from bench.commands import listing
 
-
-def _described(folder: Path) -> dict[str, str]:
-    """First docstring lines of the contestants in a folder, without importing any."""
-    import ast
-
-    described = {}
-    for path in sorted(folder.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if not path.stem.startswith("_") and ("\nMODEL = " in text or "\nTASK = " in text):
-            described[path.stem] = (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
-    return described
+    known = listing.known()
+    print(json.dumps(known, indent=2, ensure_ascii=False) if as_json else listing.text(known))
 
 
 @app.command(epilog="Example: seqbench report runs/quick --out runs/quick/report")
@@ -336,7 +200,7 @@ def report(
     from bench.progress import Steps
     from reports.page import html
 
-    _writable(out)
+    running.writable(out)
     with Steps() as steps:
         page = html.write(runs, out, steps.say)
     print(f"Report: {page}")
@@ -358,7 +222,7 @@ def compare(
 
     Environments first; then each model's score, and its times, with an interval of the difference.
     """
-    from bench import comparing
+    from bench.commands import comparing
 
     print(comparing.told(runs, task, metric, strict, together, out, as_json))
 
@@ -379,7 +243,7 @@ def publish(
 
     Answers and attention are copied, parameters are not, and no row tells where it was made.
     """
-    from bench import publishing
+    from bench.commands import publishing
 
     print("\n".join(publishing.published(runs or [], name, replace, headline, refresh, int(most * 2**20), into)))
 
@@ -395,7 +259,7 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Lets a trained model answer what a person types, or an image file."""
-    from bench import answering
+    from bench.commands import answering
 
     text = answering.answer(run, query, model, task, seed, beam)
     print(json.dumps({"query": query, "answer": text}, ensure_ascii=False) if as_json else text)
@@ -407,7 +271,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Checks every row, file and checksum of a run, and says what is wrong."""
-    from bench import verification
+    from bench.commands import verification
 
     problems = verification.problems(run)
     if as_json:
@@ -435,7 +299,7 @@ def check(
 
     Exit codes: 0 it is not; 1 it is; 2 bad input; 3 inconclusive, since others kept the machine busy.
     """
-    from bench import check as checking
+    from bench.commands import check as checking
     from bench.guard import notices
 
     if update:
@@ -464,9 +328,9 @@ def ab(
 
     Exit codes: 0 it was told; 2 bad input; 3 inconclusive, since others kept the machine busy.
     """
-    from bench import ab as trial
+    from bench.commands import ab as trial
 
-    found = trial.compared(revisions, models, trial.How(of, pairs, level, threads, device), _told)
+    found = trial.compared(revisions, models, trial.How(of, pairs, level, threads, device), running.told)
     print(json.dumps([one.plain() for one in found], indent=2) if as_json else "\n".join(one.line() for one in found))
     if any(one.answer == trial.BUSY for one in found):
         raise typer.Exit(3)
@@ -475,7 +339,7 @@ def ab(
 @app.command(epilog="Example: seqbench doctor --json")
 def doctor(as_json: AsJson = False) -> None:
     """Shows the device, versions and data, what is missing, and what to do about it."""
-    from bench import doctor as check
+    from bench.commands import doctor as check
 
     findings = check.examine()
     if as_json:

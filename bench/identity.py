@@ -25,6 +25,7 @@ OURS = ("tasks", "models", "bench")
 APART = {
     "bench.checkpoint",
     "bench.cli",
+    "bench.commands",
     "bench.contest",
     "bench.disk",
     "bench.goal",
@@ -34,7 +35,6 @@ APART = {
     "bench.record",
     "bench.suites",
     "bench.trial",
-    "bench.tune",
     "bench.typed",
     "bench.workers",
 }
@@ -114,11 +114,15 @@ def _reached(roots: list[Path]) -> set[Path]:
 @functools.cache
 def _imports(path: Path) -> tuple[Path, ...]:
     """Files of ours that a file imports while it is loaded or later; those that are only for types too."""
-    modules = [module for module in _modules(ast.parse(path.read_bytes())) if module not in APART]
+    modules = [module for module in _modules(ast.parse(path.read_bytes())) if not _apart(module)]
     found = [_file(module) for module in modules]
     if not path.is_relative_to(ROOT):  # somebody's own file may use others that lie beside it
         found += [path.parent.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
     return tuple(f for f in found if f is not None and f.is_file())
+
+
+def _apart(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in APART)
 
 
 def _modules(tree: ast.Module) -> Iterator[str]:

@@ -231,7 +231,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     if seal and _sum(content[: seal.end(1) + 1]) != seal[2].decode():
         return None
     try:
-        row = json.loads(content, parse_constant=_no_number)
+        row = DECODER.decode(content.decode("utf-8-sig", "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(row, dict) or not row.keys() >= NEEDED or type(row["schema"]) is not int:
@@ -243,6 +243,9 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _no_number(name: str) -> Any:
     raise ValueError(name)
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_number)  # made once: making one takes a third of a row's reading
 
 
 def _fields_right(row: dict[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from reports import words
 from reports.parts import Cell, Drawing, Names, Page, Section, Table
-from reports.rows.stored import Row, described
+from reports.rows.settings import described
+from reports.rows.stored import Row
 
 
 def row(of: Row) -> str:

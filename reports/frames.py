@@ -9,21 +9,22 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bench.record import Result
 from reports import words
 from reports.rows.private import placeless
-from reports.rows.stored import Row, Stored, allowed, command, finished, gather, machine, own_data, settings, variant
+from reports.rows.settings import allowed, command, machine, own_data, settings, variant
+from reports.rows.stored import Row, Stored, finished, gather
 from reports.scores import tables
 from reports.scores.tables import Line
 from reports.sections import speed
 
 MOST = 200  # metrics in a file, and settings, so that its size grows with the rows alone
+PIECE, ROWS = 2**20, 4096  # letters and rows of a file that are held at once
 LONGEST = 4000  # letters of a text in a file
 LOW, HIGH = "_low", "_high"  # ends of the interval of a measurement
 WHOLE = 2**63  # the first whole number that a column cannot hold
@@ -275,6 +276,7 @@ def trials(stored: Stored, most: int | None = None) -> pd.DataFrame:
 
 
 def _plain(rows: Sequence[Row]) -> Iterator[dict[str, object]]:
+    runs = {run: _text(run.resolve().name) for run in {row.run for row in rows}}
     for row in rows:
         r = row.result
         yield {
@@ -282,7 +284,7 @@ def _plain(rows: Sequence[Row]) -> Iterator[dict[str, object]]:
             "seed": r.seed if abs(r.seed) < WHOLE else -1,
             **{name: _text(getattr(r, name)) for name in ("status", "main", "reason")},
             "value": r.metrics.get(r.main, math.nan) if finished(row) else math.nan,
-            "run": _text(row.run.resolve().name),
+            "run": runs[row.run],
             "suite": _text(r.suite),
             "data": _text(own_data(r)),
             **{name: _text(str(value)) for name, value in machine(r).items()},
@@ -316,16 +318,18 @@ def _settings(results: Sequence[Result]) -> list[dict[str, str]]:
 
 
 def spreadsheet(frame: pd.DataFrame) -> Iterator[str]:
-    """A frame as lines of CSV; a text that a spreadsheet would take for a formula is quoted."""
-    yield _line([_literal(str(name)) for name in frame.columns])
-    for row in frame.itertuples(index=False, name=None):
-        yield _line([_literal(cell) if isinstance(cell, str) else "" if cell != cell else cell for cell in row])
-
-
-def _line(cells: Sequence[Any]) -> str:
+    """A frame as CSV, in pieces of whole lines; a text that a spreadsheet would take for a formula is quoted."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
+    writer = csv.writer(buffer, lineterminator="\n")
+    pieces = (frame[n : n + ROWS].astype(object) for n in range(0, len(frame), ROWS))  # objects are read faster
+    rows = (row for piece in pieces for row in piece.itertuples(index=False, name=None))
+    for row in chain([map(str, frame.columns)], rows):
+        writer.writerow([_literal(cell) if isinstance(cell, str) else "" if cell != cell else cell for cell in row])
+        if buffer.tell() > PIECE:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
 
 
 @functools.lru_cache(maxsize=4096)

@@ -45,7 +45,8 @@ METRICS = {
 }
 PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming", "explained"}  # the others have no unit
 SCALE_OF_100 = {*PERCENT, "bleu", "chrf"}
-HELD_OUT = "_held_out"
+HELD_OUT, UNSEEN = "_held_out", "_unseen"  # ends of what a metric is called over a part of the items
+PARTS = {HELD_OUT: "held out", UNSEEN: "unseen words"}
 KIND = "kind_"
 LANGUAGES = {
     "cs": "Czech", "de": "German", "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French",
@@ -159,16 +160,25 @@ def direction(settings: dict[str, Any]) -> str:
 def metric(name: str) -> str:
     """A metric's name."""
     name = name[:256]  # each prefix and suffix is a call below
-    if name.endswith(HELD_OUT):
-        return f"{metric(name.removesuffix(HELD_OUT))}, held out"
+    for end, said in PARTS.items():
+        if name.endswith(end):
+            return f"{metric(name.removesuffix(end))}, {said}"
     if name.startswith(KIND):
         return metric(name.removeprefix(KIND))
     return METRICS.get(name, clean(name)[:32].replace("_", " "))
 
 
+def _whole_of(name: str) -> str:
+    """The metric over all items."""
+    for end in PARTS:
+        if name.endswith(end):
+            return _whole_of(name.removesuffix(end))
+    return name
+
+
 def unit(name: str) -> str:
     """ " %" for shares, nothing for scores without a unit."""
-    base = name.removesuffix(HELD_OUT)
+    base = _whole_of(name)
     return " %" if base in PERCENT or base.startswith(KIND) else ""
 
 
@@ -186,7 +196,7 @@ def number(value: float | None, name: str = "") -> str:
         return "–"
     if name.endswith("_bytes"):
         return memory(value)
-    digits = 2 if name.removesuffix(HELD_OUT) in {"cider", "loss", "validation_loss"} else 1
+    digits = 2 if _whole_of(name) in {"cider", "loss", "validation_loss"} else 1
     return f"{value:.{digits}f}".replace("-", "−")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import ab, cli
+from bench import cli
+from bench.commands import ab
 from bench.guard import speed, turns
 from bench.guard.contestant import OURS, found_in
 from bench.guard.pace import Config, Pace

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from bench import answering, record
+from bench import record
+from bench.commands import answering
 from bench.record import Result
 from bench.trial import Budget, Trial
 from tasks import BadInput

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench import check, cli, record
+from bench import cli, record
+from bench.commands import check
 from bench.guard import baseline, gates, notices
 from bench.guard.baseline import BaselineError
 from bench.guard.kept import Kept, verdicts

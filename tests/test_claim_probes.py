@@ -12,9 +12,10 @@ from test_long_probes import SMALL, done, trial
 from torch.nn import functional
 
 import tasks
-from bench import identity, machine, record, verification
+from bench import identity, machine, record
 from bench.checkpoint import Checkpoints
 from bench.clock import Contest
+from bench.commands import verification
 from bench.probes import _learned, alignment, asked, decoding, order
 from bench.probes._timed import drawn, subject, unending
 from bench.trial import Budget, Trial, run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from bench import suites, typed
 from bench.cli import app
 from bench.record import Result
+from models import Model, load
 from reports import claims
 from reports.claims import (
     ABSENT,
@@ -215,6 +217,77 @@ def test_a_run_that_diverged_scores_nothing_and_one_that_failed_leaves_no_verdic
     assert trial("residuals_and_norm", stored(*fine, *bare)).verdict == SUPPORTED
     broken = [*bare[:-1], ended("no normalisation", 2, "failed")]
     assert "came to no number" in trial("residuals_and_norm", stored(*fine, *broken)).lacks
+
+
+def test_a_run_that_diverged_names_no_more_settings_than_it_was_given():
+    """Its row is written by who started it, before the model filled in its own."""
+    whole = {"hidden": 8, "width": 4, "normalisation": "layer", "residual": True}
+    fine = scores("residuals and norm: both", 20.0, 20.5, 21.0, model_settings=whole)
+    half = scores("residuals and norm: no normalisation", 9.0, 9.5, model_settings={**whole, "normalisation": "none"})
+
+    def gone(how: str, seed: int, **given: Any) -> Result:
+        told = {"status": "diverged", "metrics": {}, "main": "", "config": {"model": given, "batch": 4}}
+        return result("transformer", f"residuals and norm: {how}", seed, 0.0, **told)
+
+    half.append(gone("no normalisation", 2, hidden=8, normalisation="none"))
+    none = [gone("no residual connections", seed, hidden=8, residual=False) for seed in range(3)]
+    found = trial("residuals_and_norm", stored(*fine, *half, *none))
+    assert found.lacks == ""
+    assert found.found[0].effect.value == pytest.approx(20.5)
+    other = [gone("no residual connections", seed, hidden=9, residual=False) for seed in range(3)]
+    assert "differs in model.hidden" in trial("residuals_and_norm", stored(*fine, *half, *other)).lacks
+
+
+def test_times_beside_company_and_scores_of_unlike_code_are_no_evidence():
+    def timed(model: str, had_company: int) -> list[Result]:
+        told = {"metrics": {"bleu": 1.0, "had_company": had_company}, "curve": [{"length": 256, "step_seconds": 0.1}]}
+        rows = scores("lstm slower than rnn: equal width", 1.0, 1.0, 1.0, model=model, **told)
+        return [dataclasses.replace(row, probe="scaling", task="tokens") for row in rows]
+
+    quiet, busy = timed("lstm", 0) + timed("rnn", 0), timed("lstm", 0) + timed("rnn", 1)
+    assert "lstm slower than rnn: equal parameters" in trial("lstm_slower_than_rnn", stored(*quiet)).lacks
+    assert "others used the machine beside seed 0" in trial("lstm_slower_than_rnn", stored(*busy)).lacks
+    eight = scores("multi head: 8", 30.0, 30.1, 30.2, model_settings={"heads": 8}, made_of={"bench/train.py": "a"})
+    one = scores("multi head: 1", 10.0, 10.1, 10.2, model_settings={"heads": 1}, made_of={"bench/train.py": "b"})
+    assert "unlike code (bench/train.py)" in trial("multi_head", stored(*eight, *one)).lacks
+
+
+def test_equal_seconds_of_a_busy_machine_are_no_evidence():
+    def taught(model: str, busy: float) -> list[Result]:
+        told = {"metrics": {"bleu": 1.0, "had_company": busy}, "curve": [{"seconds": 9.0, "flops": 1e9, "bleu": 1.0}]}
+        return scores("transformer best: translation", 1.0, 1.0, 1.0, model=model, **told)
+
+    def lacks(busy: float) -> str:
+        found = trial("transformer_best", stored(*taught("transformer", 0.0), *taught("lstm", busy))).found
+        return next(one.lacks for one in found if one.part.what.startswith("translation, equal seconds"))
+
+    assert "others used the machine" in lacks(1.0)
+    assert "others used the machine" not in lacks(0.0)
+
+
+def test_memory_of_gigabytes_is_a_number_too():
+    def grown(model: str, how: str, power: int, **settings: Any) -> list[Result]:
+        points = [{"length": n, "step_seconds": n**power / 1e6, "step_bytes": 25 * n**power} for n in (4096, 8192)]
+        rows = scores(f"quadratic attention: {how}", 1.0, 1.0, 1.0, model=model, curve=points, model_settings=settings)
+        return [dataclasses.replace(row, probe="scaling", task="tokens", seed=seed) for seed, row in enumerate(rows)]
+
+    attention = grown("transformer", "materialised scores", 2) + grown("transformer", "fused", 1)
+    recurrent = [row for model in ("rnn", "lstm") for row in grown(model, "recurrent layers", 1)]
+    found = trial("quadratic_attention", stored(*attention, *recurrent))
+    assert max(point["step_bytes"] for row in attention for point in row.curve) > 1e9
+    assert [one.effect.value for one in found.found if not one.part.beside] == [pytest.approx(1.0)] * 4
+
+
+def test_no_trial_of_the_suite_is_another_variants_trial_too():
+    """Stored once, its row would carry one variant's name, and the other's claim would wait for ever."""
+    seen: dict[str, str] = {}
+    for one in suites.load("claims") or []:
+        config = Model.Config if one.model.endswith(".py") else load(one.model).Config
+        whole = {f.name: f.default for f in dataclasses.fields(config)} | one.model_settings
+        parts = dataclasses.replace(one, model_settings=whole, variant="")
+        name = json.dumps(dataclasses.asdict(parts), sort_keys=True, default=str)
+        assert name not in seen, (one.variant, seen[name])
+        seen[name] = one.variant
 
 
 def test_of_a_seed_run_twice_the_later_row_counts():

@@ -15,7 +15,7 @@ from scipy import stats
 
 from bench import statistics
 from bench.statistics import Planned
-from reports.rows.stored import Answer
+from reports.rows.artifacts import Answer
 from reports.scores import _corpus
 
 NEVER = Planned(0.0625, lambda: pytest.fail("a test that cannot reject was run"))

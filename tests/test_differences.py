@@ -16,7 +16,8 @@ from bench.record import Result, append, store
 from bench.statistics import Point
 from reports import ReportError
 from reports.compare import contrast, environments
-from reports.compare.differences import Difference, differences, shared
+from reports.compare.differences import differences, shared
+from reports.compare.verdicts import Difference
 from tests.test_fairness import MADE, fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import HOSTILE, inert, text
 from tests.test_report_long import spans

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import doctor
+from bench.commands import doctor
 
 ROOT = Path(__file__).parents[1]
 WITHOUT = """

@@ -7,6 +7,7 @@ import json
 import sys
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from reports import ReportError, words
 from reports.compare import compare
 from reports.page.html import write
 from reports.rows.stored import gather
-from reports.scores import checks, pairs, settling, tables
+from reports.scores import pairs, settling, tables
+from reports.scores.checklist import Item
 from tests.test_report import HOSTILE, inert, text
 
 ITEMS = 40
@@ -71,7 +73,7 @@ def fill(run: Path, seeds: int = 3, models: dict[str, float] = MODELS) -> Path:
     return run
 
 
-def items(*runs: Path) -> dict[str, checks.Item]:
+def items(*runs: Path) -> dict[str, Item]:
     """The checklist of the one comparison that these runs hold, by name."""
     (one,) = compare.compare(runs).comparisons
     return {item.name: item for item in one.items}
@@ -118,6 +120,13 @@ def other_budget(run):
     return unequal(run, budget={"updates": 1400, "used": {"updates": 1400, "examples": 11200, "seconds": 61.0}})
 
 
+def other_torch_in_one_seed(run):
+    fill(run, seeds=2)
+    environment = {"device": "cpu", "processor": "Example", "threads": 2, "libraries": {"torch": "2.11.0"}}
+    trial(run, "lstm", 1, environment=environment, id="another")
+    return run
+
+
 def failed_seed(run):
     trial(fill(run), "lstm", 3, status="diverged", metrics={}, main="", reason="the loss is nan", artifacts={})
     return run
@@ -140,6 +149,7 @@ UNFAIR = {
     "every seed gave a number": (failed_seed, "LSTM, seed 3: diverged", "--retry"),
     "same seeds, equally many": (fewer_seeds, "LSTM 0, 1 and 2", "--seeds 3"),
     "metric": (other_signature, "ties count half: transformer", "--metric"),
+    "torch version": (other_torch_in_one_seed, "2.11.0: LSTM", "with one version"),
 }
 
 
@@ -493,6 +503,20 @@ def test_where_the_items_are_too_few_no_number_of_seeds_is_promised():
     assert settling.needed_items(one, other, gap) > 1000
     with pytest.raises(ValueError, match="two seeds"):
         settling.needed_seeds(one[:1], other, gap)
+
+
+def test_items_that_do_not_matter_are_never_said_to_be_too_few():
+    scores = np.linspace(0, 90, 101) + np.array([[-5.0], [0.0], [5.0]])
+
+    def line(table: np.ndarray) -> SimpleNamespace:
+        values = tuple(table.mean(axis=1))
+        items = SimpleNamespace(table=table)
+        return SimpleNamespace(value=np.mean(values), values=values, rows=values, items=items)
+
+    assert settling.needed_seeds(scores, scores - 0.001, 0.001) is None
+    assert settling.said(line(scores), line(scores - 0.001)) == (
+        "more than 100 seeds each would be needed to show a difference of this size"
+    )
 
 
 def test_pseudo_values_of_bleu_vary_over_items_as_the_bootstrap_says(tmp_path):

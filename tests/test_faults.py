@@ -11,8 +11,9 @@ import pytest
 import torch
 from faults import WRITES, cells, counted, faults, killed_at, outcome, run, suite, trial
 
-from bench import checkpoint, contest, record, verification
+from bench import checkpoint, contest, record
 from bench.checkpoint import Checkpoints, DamagedError, Snapshot
+from bench.commands import verification
 from bench.disk import RecordError
 from bench.record import Result
 

@@ -74,6 +74,17 @@ def test_both_files_hold_the_same_frame(page):
             assert list(spreadsheet[name]) == list(parquet[name].fillna("")), name
 
 
+def test_a_spreadsheet_written_in_pieces_is_the_same(run, monkeypatch):
+    frame = frames.trials(reports.load(run).stored, frames.MOST)
+    whole = [*frames.spreadsheet(frame)]
+    monkeypatch.setattr(frames, "PIECE", 100)
+    monkeypatch.setattr(frames, "ROWS", 3)
+    pieces = [*frames.spreadsheet(frame)]
+    assert len(frame) > 3
+    assert len(whole) == 1 < len(pieces)
+    assert "".join(pieces) == whole[0]
+
+
 def test_the_same_rows_make_the_same_bytes(run, tmp_path):
     stored = reports.load(run).stored
     one, other = (frames.trials(stored, frames.MOST) for _ in range(2))

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import cli, plan, record, suites
+from bench import cli, record, suites
+from bench.commands import plan
 from bench.record import RecordError, Result
 from bench.trial import Budget, Place
 

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from bench import record, verification
+from bench import record
+from bench.commands import verification
 from bench.record import LEFT_OUT, RecordError, read
 from reports import ReportError
 from reports.figures.svg import Drawn
 from reports.page import html
+from reports.rows.stored import gather
+from reports.sections import on_trial
 from reports.shelf import publish, shelf
 from reports.shelf.publish import ELSEWHERE, GONE, TOO_LARGE
 from tests import faults
@@ -49,6 +52,12 @@ def shelved(tmp_path: Path) -> Path:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_readme_says_of_the_claims_what_code_says_of_their_published_rows():
+    root = Path(__file__).parents[1]
+    [(_, said)] = on_trial.verdicts(gather([root / "reports" / "published" / "claims-two-cores"]))
+    assert said in " ".join((root / "README.md").read_text(encoding="utf-8").split())
 
 
 def test_a_published_folder_is_clean_to_the_checker_and_holds_what_its_report_shows(whole, shelved):
@@ -256,6 +265,37 @@ def test_only_the_headline_run_refreshes_the_readme(seqbench, tmp_path, shelved)
     assert readme.read_text() == said
     readme.write_text("no marker")
     assert "it stays as it is" in shelf.headline(readme, shelved, "first")
+
+
+def test_a_readme_shows_several_runs_and_a_new_headline_takes_the_place_of_the_first(tmp_path, shelved):
+    readme = tmp_path / "project" / "README.md"
+    for name in ("first", "second", "third"):
+        fill(tmp_path / name, seeds=1, models={"lstm": 0.7})
+        publish.publish([tmp_path / name], name, shelved)
+    readme.write_text(MARKED.format("first") + "\nBetween.\n\n" + MARKED.format("second"))
+    assert shelf.named(readme) == ["first", "second"]
+    assert shelf.headline(readme, shelved) == "README.md: figure and table of first and second"
+    said = readme.read_text()
+    above, below = said.split("\nBetween.\n")
+    assert "published/first/report.md" in above
+    assert "published/second/report.md" in below
+    shelf.headline(readme, shelved, "third")
+    assert shelf.named(readme) == ["third", "second"]
+    shelf.headline(readme, shelved, "second")
+    assert shelf.named(readme) == ["second", "third"]
+
+
+def test_what_a_readme_asks_for_and_nobody_published_stays_as_it_is(tmp_path, shelved):
+    readme = tmp_path / "project" / "README.md"
+    fill(tmp_path / "run", seeds=1, models={"lstm": 0.7})
+    publish.publish([tmp_path / "run"], "first", shelved)
+    open_end = "<!-- seqbench:headline first -->\nNobody closed this.\n"
+    readme.write_text(open_end + MARKED.format("first") + MARKED.format("later"))
+    assert "not published, so left as it was: later" in shelf.headline(readme, shelved)
+    said = readme.read_text()
+    assert said.startswith(open_end)
+    assert said.endswith(MARKED.format("later"))
+    assert "| LSTM |" in said
 
 
 def test_the_command_publishes_refreshes_and_tells_mistakes_in_one_line(seqbench, tmp_path, shelved):  # noqa: F811

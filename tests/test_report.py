@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sacrebleu.metrics.bleu import BLEU
@@ -524,6 +525,51 @@ def test_two_configurations_of_one_model_are_two_lines_told_apart(tmp_path):
     trial(tmp_path / "run", "lstm", "sentiment", 1, config=other)
     names = {line.name for line in tables.lines(gather([tmp_path / "run"]), "sentiment")}
     assert names == {"LSTM (hidden 128)", "LSTM (hidden 256)"}
+
+
+def test_configurations_are_named_by_the_variants_of_a_suite_where_each_is_one_of_its_own(tmp_path):
+    for seed, (hidden, variant) in enumerate(((8, "small: 8"), (16, "small: 16"))):
+        config = {"model": {"hidden": hidden, "layers": 1}, "task": {}, "batch": 64, "variant": variant}
+        trial(tmp_path / "run", "lstm", "sentiment", seed, config=config)
+    names = {line.name for line in tables.lines(gather([tmp_path / "run"]), "sentiment")}
+    assert names == {"LSTM (small: 8)", "LSTM (small: 16)"}
+    again = {"model": {"hidden": 24, "layers": 1}, "task": {}, "batch": 64, "variant": "small: 8"}
+    trial(tmp_path / "run", "lstm", "sentiment", 2, config=again)
+    names = {line.name for line in tables.lines(gather([tmp_path / "run"]), "sentiment")}
+    assert all("hidden" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("bleu_unseen", "BLEU, unseen words"),
+        ("exact_unseen", "exact, unseen words, %"),
+        ("exact_held_out", "exact, held out, %"),
+    ],
+)
+def test_a_score_over_a_part_of_the_items_says_which(name, told):
+    assert words.headed(name) == told
+
+
+def learned(*names: str) -> pd.DataFrame:
+    """Two points of learning of each name."""
+    rows = [("lstm", name, 0, at, at) for name in names for at in (1.0, 2.0)]
+    return pd.DataFrame(rows, columns=["model", "name", "seed", "updates", "value"])
+
+
+@pytest.mark.parametrize(("name", "columns"), [("LSTM", 2), ("LSTM (a variant of a long name)", 1)])
+def test_a_legend_of_long_names_stands_in_one_column(name, columns):
+    [legend] = figures.learning(learned(name, f"{name} 2"), "updates", "accuracy").legends
+    assert legend._ncols == columns
+
+
+def test_a_figure_grows_with_the_names_below_it_and_its_axes_keep_their_height():
+    heights = []
+    for names in ([f"LSTM (a variant of long name {i})" for i in range(n)] for n in (3, 41)):
+        drawn = figures.learning(learned(*names), "updates", "accuracy")
+        drawn.draw_without_rendering()
+        heights.append(drawn.axes[0].get_position().height * drawn.get_figheight())
+    assert heights[1] == pytest.approx(heights[0], rel=0.02)
 
 
 def test_seeds_that_chose_unlike_ridge_strengths_are_one_line(tmp_path):

@@ -24,7 +24,7 @@ from reports import figures, words
 from reports.figures import attention as attention_figures
 from reports.figures.svg import Drawn, drawn
 from reports.page import html
-from reports.rows.stored import Attention
+from reports.rows.artifacts import Attention
 
 HARMLESS = "plain"
 HOSTILE = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -228,6 +229,22 @@ def test_the_page_and_markdown_hold_the_same_numbers_of_all_five_probes(made):
     assert "How far back sequence models remember" in told
     assert "5 models, 128 trials of long sequences; suite long; on Example processor (cpu, 1 thread)" in told
     assert (made / "index.html").stat().st_size < 1_000_000
+
+
+def test_spans_that_are_the_same_for_all_seeds_are_said_once(tmp_path, undrawn):
+    for seed in range(3):
+        spans(tmp_path / "run", "lstm", seed, reached=100)
+    (section,) = shown(tmp_path / "run", span)
+    assert cells(section.tables[0], "LSTM")["span of each seed"][0] == "100 (all 3)"
+
+
+def test_configurations_of_a_model_are_told_apart_without_brackets(tmp_path, undrawn):
+    for rates in ([0.003], [0.001, 0.003]):
+        one = spans(tmp_path / "run", "lstm", variant="recall")
+        one.config["probe"]["rates"] = rates
+        append(tmp_path / "again", dataclasses.replace(one, id=str(rates)))
+    (section,) = shown(tmp_path / "again", span)
+    assert {row[0].text for row in section.tables[0].rows} == {"LSTM, rates 0.003", "LSTM, rates 0.001, 0.003"}
 
 
 def test_the_span_of_a_model_is_the_median_over_seeds_and_never_the_best_one(tmp_path, undrawn):

@@ -86,7 +86,8 @@ def _trial(n: int, model: str, task: str, seed: int, sweep: bool) -> dict[str, A
     return {
         "probe": "quality", "model": model, "task": task, "seed": 0 if sweep else seed, "status": "ok",
         "main": MAIN[task], "metrics": metrics, "curve": curve, "environment": MACHINE, "made_of": made_of,
-        "config": {"model": settings, "learning": LEARNING, "task": TASK, "batch": 64, "data": None, "asked": asked},
+        "config": {"model": settings, "learning": LEARNING, "task": TASK, "batch": 64, "data": None, "asked": asked,
+                   "seeds": {"order": n, "initial": n, "reservoir": n}},
         "budget": {"updates": 900, "used": {"updates": 900, "seconds": seconds, "interruptions": 0}},
         "signatures": {MAIN[task]: "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"},
         "suite": "long", "command": command, "time": "2026-01-01T00:00:00+00:00", "id": f"{n:016x}",

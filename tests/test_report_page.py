@@ -18,7 +18,8 @@ from reports import figures, words
 from reports.figures import attention as attention_figures
 from reports.parts import USUAL
 from reports.rows._heads import decoded
-from reports.rows.stored import Answer, Attention, Row, Stored
+from reports.rows.artifacts import Answer, Attention
+from reports.rows.stored import Row, Stored
 from reports.scores.beside import OTHER, Timings
 from reports.scores.letters import groups, letters
 from reports.scores.pairs import APART, LEADS, UNTESTED, Pair

@@ -11,12 +11,13 @@ import torch
 from faults import COPYING
 
 import models
-from bench import cli, learning, record, suites, tune, verification
+from bench import cli, learning, record, suites
 from bench.checkpoint import Checkpoints
+from bench.commands import adopting, tune, verification
+from bench.commands.tune import bars, candidate, proposed, reached, search, space, studies
 from bench.probes import asked
 from bench.record import Result
 from bench.trial import Budget, Place, Trial, run
-from bench.tune import bars, candidate, proposed, reached, search, space, studies
 from bench.watch import Watch
 from tasks import configured
 
@@ -229,8 +230,8 @@ def test_searches_under_other_budgets_are_no_one_study_and_adopt_takes_neither()
     rows = [peak(candidate(base(), OWN, 0, ()))]
     rows += [peak(candidate(base(budget=Budget(updates=99)), OWN, n, ())) for n in (0, 1)]
     assert [len(study.rows) for study in studies(rows)] == [1, 2]
-    with pytest.raises(tune.UnlikeError, match="was searched more than once here"):
-        tune.checked(studies(rows), lambda study: study.rows[0].made_of)
+    with pytest.raises(adopting.UnlikeError, match="was searched more than once here"):
+        adopting.checked(studies(rows), lambda study: study.rows[0].made_of)
 
 
 def test_what_was_searched_stands_with_the_trial():
@@ -268,7 +269,7 @@ def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
     values = {"learning.rate": 0.004, "learning.smoothing": 0.0, "model.dropout": 0.12}
     rows = [outcome(candidate(base(), values | {"learning.rate": 0.001}, 0, ()), 40.0)]
     rows += [outcome(candidate(base(), values, 1, ()), 60.0), outcome(candidate(base(), values, 2, ()), 1.0, pruned=1)]
-    new, said = tune.adopted(old, studies(rows))
+    new, said = adopting.changed(old, studies(rows))
     cell = new[COPYING]["lstm"]
     assert cell["updates"] == 8
     assert cell["model"] == {"width": 5, "dropout": 0.12}
@@ -278,15 +279,15 @@ def test_winners_become_settings_with_their_provenance_and_the_rest_stays():
     assert (told["space"], told["day"]) == (tune.mark(space("lstm", "gradient")), "2026-01-02")
     assert new[COPYING]["all"] == {"batch": 7}
     assert new["provenance"] == 'tuned where "tuned" says how; the rest: by hand'
-    assert tune.adopted(new, studies(rows))[0] == new
+    assert adopting.changed(new, studies(rows))[0] == new
     assert old[COPYING]["lstm"]["model"]["dropout"] == 0.3
     assert said == [f"lstm on {COPYING}: trial 1 of 3, rate 0.004, smoothing 0.0, dropout 0.12"]
-    assert json.loads(tune.written(new)) == new
+    assert json.loads(adopting.written(new)) == new
 
 
 def test_nothing_is_adopted_of_a_search_whose_trials_all_failed():
     rows = [outcome(candidate(base(), OWN, n, ()), status="failed") for n in range(3)]
-    new, said = tune.adopted({"provenance": "x"}, studies(rows))
+    new, said = adopting.changed({"provenance": "x"}, studies(rows))
     assert new == {"provenance": "x"}
     assert said == [f"lstm on {COPYING}: none of 3 trials came to its end; nothing changes"]
 

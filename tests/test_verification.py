@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from faults import run, trial
 
-from bench import contest, identity, record, verification
+from bench import contest, identity, record
+from bench.commands import verification
 from bench.record import Result
 from tasks._score import text_scores
 

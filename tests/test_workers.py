@@ -13,7 +13,8 @@ import pytest
 from faults import COPYING, trial
 
 from bench import contest, record
-from bench.workers import AskedError, Line, workers
+from bench.workers import AskedError, workers
+from bench.workers.line import Line
 
 ROOT = Path(__file__).parents[1]
 GRU = (ROOT / "tests" / "own" / "gru.py").read_text()
@@ -95,7 +96,7 @@ def test_a_server_that_died_is_started_again():
 
 def test_a_server_says_nothing_when_who_asked_is_gone_before_the_answer():
     ours, theirs = socket.socketpair()
-    words = [sys.executable, "-m", "bench.workers", str(theirs.fileno())]
+    words = [sys.executable, "-m", "bench.workers.server", str(theirs.fileno())]
     with theirs:
         server = subprocess.Popen(words, cwd=ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
     Line(ours).say(kind="place", device="cpu", threads=1)

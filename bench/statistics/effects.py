@@ -61,8 +61,9 @@ def superiority(
     a, b = (_with_failures(x, n, higher) for x, n in zip((first, second), failed, strict=True))
     if not (len(a) and len(b)):
         return None
-    won = (a[:, None] > b).mean() + (a[:, None] == b).mean() / 2
-    value, runs = float(won), (len(a), len(b))
+    b.sort()
+    below, not_above = (int(np.searchsorted(b, a, side).sum()) for side in ("left", "right"))
+    value, runs = (below + not_above) / (2 * len(a) * len(b)), (len(a), len(b))
     z = float(stats.norm.ppf((1 + level) / 2))
 
     def beyond(side: float) -> Callable[[float], float]:

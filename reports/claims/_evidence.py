@@ -11,12 +11,15 @@ import numpy as np
 from bench import statistics
 from bench.statistics import Interval
 from reports import words
-from reports.rows.stored import Row, Stored, base, differing, finished, settings, variant
+from reports.rows.settings import base, changed, code, differing, settings, variant
+from reports.rows.stored import Row, Stored, finished
 from reports.scores import tables
 from reports.sections.long import seed_curve
 
+LARGEST = 1e15  # of a number that counts, such as bytes
 FEWEST = 3  # seeds, below which there is no verdict
 ASIDE = ("variant", "notes", "conditions", "threads_used")  # settings that say nothing of what was compared
+TIMED = ("parallelism", "scaling", "decoding")  # probes whose numbers are times
 BOTH_MODELS = ("model", "learning")  # settings that differ between unlike models
 
 
@@ -67,8 +70,10 @@ class Evidence:
             raise Lacking(f"seed {broken[0].result.seed} of {pick} came to no number")
         if len(rows) < fewest:
             raise Lacking(f"{words.plural(len(rows), 'seed')} of {pick}; {fewest} are needed")
-        if unlike := differing([_told(row) for row in rows]):
+        if unlike := _unlike(rows):
             raise Lacking(f"the seeds of {pick} differ in {words.several(unlike)}")
+        if pick.probe in TIMED:
+            quiet(pick, rows)
         return rows
 
     def values(self, pick: Pick, of: Callable[[Row], float | None], fewest: int = FEWEST) -> list[float]:
@@ -80,16 +85,36 @@ class Evidence:
         return numbers
 
 
+def _unlike(rows: Sequence[Row]) -> list[str]:
+    """Settings in which rows differ; a run that diverged names those alone that it was given."""
+    told = [_told(row) for row in rows]
+    whole = [one for one, row in zip(told, rows, strict=True) if finished(row)]
+    keys = differing(whole) if whole else []
+    for one, row in zip(told, rows, strict=True):
+        if not finished(row) and whole:
+            keys += [key for key, value in one.items() if any(other.get(key, value) != value for other in whole)]
+    return [*dict.fromkeys(keys)]
+
+
 def _told(row: Row) -> dict[str, str]:
     return {k: v for k, v in settings(row.result).items() if k.partition(".")[0] not in ASIDE}
 
 
 def alike(first: Sequence[Row], second: Sequence[Row], but: Sequence[str]) -> None:
     """Raises Lacking where two groups differ in more than the settings, or groups of settings, in `but`."""
-    keys = differing([_told(first[0]), _told(second[0])])
+    keys = _unlike([first[0], second[0]])
     others = [key for key in keys if not any(key == name or key.startswith(f"{name}.") for name in but)]
     if others:
         raise Lacking(f"what is compared differs in {words.several(others)} as well")
+    if files := changed(code(row.result for row in (*first, *second))):
+        raise Lacking(f"what is compared ran through unlike code ({words.several(files, most=3)}): run it again")
+
+
+def quiet(pick: Pick, rows: Sequence[Row]) -> None:
+    """Raises Lacking where others used the machine while times were taken."""
+    if busy := [row.result.seed for row in rows if row.result.metrics.get("had_company")]:
+        told = f"others used the machine beside seed {busy[0]} of {pick}"
+        raise Lacking(f"{told}: run it again on an idle one (--retry all)")
 
 
 def metric(name: str) -> Callable[[Row], float | None]:
@@ -102,9 +127,14 @@ def main(row: Row) -> float | None:
     return 0.0 if row.result.status == "diverged" else row.result.metrics.get(row.result.main)
 
 
+def curve(row: Row, along: str, value: str) -> dict[float, float]:
+    """A row's numbers by place, of any size: bytes are many."""
+    return seed_curve(row, along, value, most=LARGEST)
+
+
 def at(along: str, place: float, value: str) -> Callable[[Row], float | None]:
     """A curve's number at one place."""
-    return lambda row: seed_curve(row, along, value).get(place)
+    return lambda row: curve(row, along, value).get(place)
 
 
 def above(first: Pick, second: Pick, but: Sequence[str]) -> Callable[[Evidence], Effect]:

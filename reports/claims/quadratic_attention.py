@@ -6,9 +6,8 @@ import math
 
 from reports import words
 from reports.claims import TRANSFORMERS, Claim, Part
-from reports.claims._evidence import Pick, over
+from reports.claims._evidence import Pick, curve, over
 from reports.rows.stored import Row
-from reports.sections.long import seed_curve
 
 SHORT, LONG = 4096, 8192  # elements: the last octave
 LEAST = 0.5  # of the exponent
@@ -16,7 +15,7 @@ LEAST = 0.5  # of the exponent
 
 def _exponent(value: str):  # type: ignore[no-untyped-def]
     def of(row: Row) -> float | None:
-        found = seed_curve(row, "length", value)
+        found = curve(row, "length", value)
         if not (found.get(SHORT, 0) > 0 and found.get(LONG, 0) > 0):
             return None
         return math.log(found[LONG] / found[SHORT]) / math.log(LONG / SHORT)

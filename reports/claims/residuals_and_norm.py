@@ -18,7 +18,7 @@ CLAIM = Claim(
     chapter=TRANSFORMERS,
     statement="Residual connections and normalisation make deep stacks trainable.",
     measured="Translation by a transformer whose encoder has 12 layers, with both, without residual connections, and "
-    "without normalisation. A run that diverged scores nothing.",
+    "without normalisation (in its decoder of two neither). A run that diverged scores nothing.",
     rule="Leaving out either costs 1 BLEU.",
     parts=(
         _without("no residual connections", "model.residual"),

@@ -22,13 +22,15 @@ def _pick(variant: str, probe: str = "quality") -> Pick:
     return Pick("transformer", f"self attention unordered: {variant}", "translation", probe)
 
 
-QUALITY = above(_pick("trained with positions"), _pick("trained without positions"), ("model.positions",))
+QUALITY = above(
+    Pick("transformer", "multi head: 4", "translation"), _pick("trained without positions"), ("model.positions",)
+)
 
 CLAIM = Claim(
     chapter=TRANSFORMERS,
     statement="Self-attention alone does not know the order of its inputs.",
     measured="A transformer without positions is given sources with their elements in another order: the largest "
-    "change of any feature. And translation with and without positions.",
+    "change of any feature, beside it the same with positions. And translation with positions and without.",
     rule=f"The change stays below {SAME:g}, and without positions translation loses 1 BLEU.",
     parts=(
         Part(
@@ -37,5 +39,13 @@ CLAIM = Claim(
             itself(_pick("no positions", "order"), _orders_below),
         ),
         Part("translation with positions less without", 1.0, QUALITY, "BLEU"),
+        Part(
+            f"with positions: powers of ten by which the change lies below {SAME:g}",
+            0.0,
+            itself(_pick("sinusoidal positions", "order"), _orders_below),
+            beside=True,
+        ),
     ),
+    command="seqbench run claims --variant 'self attention unordered: *'; "
+    "seqbench run claims --variant 'multi head: 4'",
 )

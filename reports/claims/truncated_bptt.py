@@ -18,8 +18,10 @@ def _cost(value: str, said: str) -> Part:
 
 
 def _log(row: Row) -> float | None:
+    """The logarithm of the span; none where a cut one reached the longest length, and may reach farther."""
     reached = span.reach(row)
-    return logged(reached.span or reached.shortest)
+    beyond = reached.beyond and row.result.config.get("model", {}).get("truncate")
+    return None if beyond else logged(reached.span or reached.shortest)
 
 
 FULL, CUT = (Pick("lstm", f"truncated bptt: span, {how}", "synthetic.recall", "span") for how in ("full", str(KEPT)))

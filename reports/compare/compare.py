@@ -11,9 +11,11 @@ from typing import Any
 
 from bench.statistics import Interval
 from reports import ReportError, words
-from reports.rows.stored import Row, Stored, base, differing, gather, variant
+from reports.rows.settings import base, differing, variant
+from reports.rows.stored import Row, Stored, gather
 from reports.scores import summary, tables
-from reports.scores.checks import Item, checklist
+from reports.scores.checklist import Item
+from reports.scores.checks import checklist
 from reports.scores.pairs import LEADS, Pair, pairs, within
 from reports.scores.tables import Line
 from reports.sections import fairness

@@ -13,7 +13,8 @@ from reports import figures, words
 from reports.compare import environments
 from reports.compare import figures as drawn
 from reports.compare.compare import aligned, finite
-from reports.compare.differences import COUNTED, Difference, Differences, Kind
+from reports.compare.differences import Differences
+from reports.compare.verdicts import COUNTED, Difference, Kind
 from reports.parts import Cell, Drawing, Names, Page, Section, Table
 from reports.told import Tell, quiet
 from reports.words import slug

@@ -8,8 +8,10 @@ from typing import Any
 
 from bench.record import Result
 from reports import words
+from reports.rows.fields import number
 from reports.rows.private import placeless
-from reports.rows.stored import Row, Stored, allowed, base, data, number, own_data
+from reports.rows.settings import allowed, base, data, own_data
+from reports.rows.stored import Row, Stored
 
 MACHINE = ("processor", "device", "cores", "threads", "platform", "python")
 AXES = {"updates": "updates", "examples": "examples", "tokens": "tokens", "flops": "FLOPs", "seconds": "seconds"}

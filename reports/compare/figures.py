@@ -8,8 +8,8 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from reports.compare.differences import COUNTED, Difference
-from reports.figures import INK, MUTED, PAPER, empty, short, styled, styles
+from reports.compare.verdicts import COUNTED, Difference
+from reports.figures.style import INK, MUTED, PAPER, empty, short, styled, styles
 
 
 class Bar(NamedTuple):

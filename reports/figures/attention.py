@@ -11,8 +11,9 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from reports import words
-from reports.figures import INK, empty, styled, styles, thumbnail
-from reports.rows.stored import Attention
+from reports.figures.style import INK, empty, styled, styles
+from reports.figures.thumbnails import thumbnail
+from reports.rows.artifacts import Attention
 
 
 def _fading(colour: str) -> LinearSegmentedColormap:

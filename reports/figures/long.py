@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reports import words
-from reports.figures import MUTED, PAPER, Style, empty, short, styled, styles
 from reports.figures.speed import VARIANTS
+from reports.figures.style import LINE, MUTED, PAPER, Style, empty, short, styled, styles
 
 DASHED = (0, (4, 2))
 LOWEST = -25.0  # of a share in percent that may be below nothing; a line that falls lower leaves the figure
@@ -56,7 +56,7 @@ def lines(curves: Sequence[Curve], frame: Frame) -> Figure:
     """A line a model in its style, over logarithmic lengths; a model's second configuration is hollow."""
     chosen = styles(one.model for one in curves)
     columns = 1 if any(len(one.name) > 26 for one in curves) else 2
-    figure, axes = empty(3.1 + 0.21 * math.ceil(len(curves) / columns))
+    figure, axes = empty(3.1 + LINE * math.ceil(len(curves) / columns))
     seen: dict[str, int] = {}
     for one in curves:
         variant = seen.get(one.model, 0)
@@ -99,7 +99,7 @@ def flow(curves: Sequence[Curve], frame: Frame) -> Figure:
     """Logarithms of gradients over distances: dashed at the start of training, solid at its end."""
     chosen = styles(one.model for one in curves)
     named = list(dict.fromkeys(one.name for one in curves))
-    figure, axes = empty(3.1 + 0.21 * math.ceil((len(named) + 2) / 2))
+    figure, axes = empty(3.1 + LINE * math.ceil((len(named) + 2) / 2))
     labelled: set[str] = set()
     for one in curves:
         style, n = chosen[one.model], len(one.points)

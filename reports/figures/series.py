@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from reports import words
-from reports.figures import INK, PAPER
+from reports.figures.style import INK, PAPER
 from reports.magnitude import magnitude
 from reports.parts import Cell, Table
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from bench.statistics import Point
 from reports import words
-from reports.figures import INK, MUTED, PAPER, Dash, Style, empty, short, styled, styles
+from reports.figures.style import INK, LINE, MUTED, PAPER, Dash, Style, empty, short, styled, styles
 
 
 class Bar(NamedTuple):
@@ -96,7 +96,7 @@ def curves(series: Sequence[Series], along: str, label: str, share: bool = False
     """Lines over powers of two; a share runs from nothing to all, anything else is logarithmic too."""
     chosen = styles(one.model for one in series)
     columns = 1 if any(len(one.name) > 26 for one in series) else 2
-    figure, axes = empty(3.1 + 0.21 * math.ceil(len(series) / columns))
+    figure, axes = empty(3.1 + LINE * math.ceil(len(series) / columns))
     axes.set_xscale("log", base=2)
     seen: dict[str, int] = {}
     for one in series:

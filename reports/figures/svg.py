@@ -12,8 +12,9 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from reports.figures import GRID, INK, MUTED, PAPER, look, series
+from reports.figures import series
 from reports.figures.series import Read
+from reports.figures.style import GRID, INK, MUTED, PAPER, look
 from reports.parts import Table
 
 SVG = "http://www.w3.org/2000/svg"

@@ -47,7 +47,7 @@ def written(found: Page, out: Path, rows: DataFrame, tell: Tell = quiet) -> Path
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         with (out / "results.csv").open("w", encoding="utf-8", newline="") as file:
-            file.writelines(frames.spreadsheet(rows))  # line by line: of many trials it is the largest file by far
+            file.writelines(frames.spreadsheet(rows))  # in pieces: of many trials it is the largest file by far
         (out / "results.parquet").write_bytes(frames.parquet(rows))
         for name, content in files.items():
             (out / name).write_bytes(content)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
-import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from reports.words import whole
 
 DEEPEST = 12  # dictionaries within dictionaries; beyond that somebody tries the stack
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Rows hold no cycles: while many are read the collector would look through all of them again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class Shared:
@@ -22,13 +36,11 @@ class Shared:
     def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
         """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
         try:
-            inner = {name: self._inner(told) if isinstance(told, dict) else told for name, told in value.items()}
-            # what is shared already is named by where it lies, which is quicker than by all that it holds
-            key = _digest(repr([(name, (id(v),) if isinstance(v, dict) else v) for name, v in inner.items()]))
+            key = _digest(repr(value))
         except RecursionError:
             return tidy(value)
         if key not in self._kept:
-            self._kept[key] = {sys.intern(whole(name)): _settled(told) for name, told in inner.items()}
+            self._kept[key] = {sys.intern(whole(name)): self._inner(told) for name, told in value.items()}
         return self._kept[key]
 
     def texts(self, value: dict[str, str]) -> dict[str, str]:
@@ -38,19 +50,17 @@ class Shared:
             self._texts[key] = {sys.intern(whole(name)): whole(text) for name, text in key}
         return self._texts[key]
 
-    def _inner(self, value: dict[str, Any]) -> dict[str, Any]:
-        key = _digest(json.dumps(value))
+    def _inner(self, told: Any) -> Any:
+        if not isinstance(told, dict):
+            return tidy(told)
+        key = _digest(repr(told))
         if key not in self._kept:
-            self._kept[key] = tidy(value)
+            self._kept[key] = tidy(told)
         return self._kept[key]
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
-
-
-def _settled(told: Any) -> Any:
-    return told if isinstance(told, dict) else tidy(told)
 
 
 def tidy(value: Any, depth: int = DEEPEST) -> Any:

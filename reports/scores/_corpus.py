@@ -10,7 +10,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from bench.statistics import Floats
-from reports.rows.stored import Answer
+from reports.rows.artifacts import Answer
 
 NGRAMS = 4
 KNOWN = {"nrefs": {"1"}, "case": {"mixed", "lc"}, "tok": {"13a", "intl", "char", "none"}, "smooth": {"exp"}}

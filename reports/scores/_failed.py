@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from bench.record import Result
-from reports.rows.stored import Row, Stored, allowed
+from reports.rows.settings import allowed
+from reports.rows.stored import Row, Stored
 from reports.scores.failures import NOT_TRIED, kind
 
 

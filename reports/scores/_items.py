@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.statistics import Floats, pseudo_values
-from reports.rows.stored import Answer, Row
+from reports.rows.artifacts import Answer
+from reports.rows.stored import Row
 from reports.scores import _corpus
 
 TOLERANCE = 0.02  # a score made again from stored answers is the stored one when nearer than this

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.rows.stored import Row, Stored, base, finished, group, number
+from reports.rows.fields import number
+from reports.rows.settings import base
+from reports.rows.stored import Row, Stored, finished, group
 from reports.scores.tables import Line
 
 OTHER = "in other settings"

@@ -9,7 +9,8 @@ from statistics import NormalDist
 
 from bench.statistics import LEVEL, Interval
 from reports import words
-from reports.rows.stored import LONG, Row, Stored, finished
+from reports.rows.checked import LONG
+from reports.rows.stored import Row, Stored, finished
 
 KINDS = {"ok": "without the metric that it names"}  # others are called what the row calls them
 NOT_TRIED = {"skipped", "interrupted"}  # says nothing of a model

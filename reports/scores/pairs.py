@@ -113,13 +113,18 @@ def _beats(better: Line, worse: Line) -> Effect | None:
 
 
 def unsettled(told: Sequence[Pair], most: int = 3) -> str:
-    """Which models the best one is not separable from, and what would settle it; a sentence each for the next few."""
-    found = [pair for pair in told if pair.better is told[0].better and pair.verdict == APART]
-    return " ".join(
-        f"{words.capital(words.the(p.better.name))} and {words.the(p.worse.name)} are not separable ({gap(p)}): "
-        f"{p.settled_by()}."
-        for p in found[:most]
-    )
+    """Which models the best one is not separable from, and what would settle it; the next few of them.
+
+    "A and B are not separable (0.4, −0.3 to 1.1 over seeds): about 5 seeds ...; nor are A and C (...): ..."
+    """
+    found = [pair for pair in told if pair.better is told[0].better and pair.verdict == APART][:most]
+    if not found:
+        return ""
+    best = words.the(found[0].better.name)
+    first = f"{words.capital(best)} and {words.the(found[0].worse.name)} are not separable"
+    heads = [first, *(f"nor are {best} and {words.the(p.worse.name)}" for p in found[1:])]
+    parts = [f"{head} ({gap(p)}): {p.settled_by()}" for head, p in zip(heads, found, strict=True)]
+    return "; ".join(parts) + "."
 
 
 def gap(pair: Pair) -> str:

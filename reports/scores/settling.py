@@ -14,7 +14,6 @@ import numpy as np
 from scipy import stats
 
 from bench.statistics import Floats, deviations, seeds_needed
-from reports import words
 from reports.scores.tables import Line
 
 POWER, LEVEL = 0.8, 0.95
@@ -96,11 +95,10 @@ def said(better: Line, worse: Line) -> str:
     seeds = needed_seeds(first, second, gap)
     if seeds is not None:
         return _seeds(seeds, run)
-    few = words.plural(min(first.shape[1], second.shape[1]), "test item")
-    return (
-        f"no number of seeds would show a difference of this size: {few} are too few, "
-        f"{_round(needed_items(first, second, gap))} would be needed"
-    )
+    items = needed_items(first, second, gap)
+    if items <= first.shape[1]:  # there are enough of them: it is the seeds that scatter
+        return _seeds(MOST + 1, run)
+    return f"no number of seeds would show a difference of this size, {_round(items)} test items would"
 
 
 def _seeds(needed: int, run: int) -> str:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from reports import words
-from reports.rows.stored import Stored, interruptions
+from reports.rows.settings import interruptions
+from reports.rows.stored import Stored
 from reports.scores.tables import Line
 
 OURS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")

@@ -14,7 +14,8 @@ import pandas as pd
 from bench import statistics
 from bench.statistics import Interval
 from reports import words
-from reports.rows.stored import Row, Stored, allowed, configuration, differing, settings
+from reports.rows.settings import allowed, configuration, data, differing, own_data, settings, variant
+from reports.rows.stored import Row, Stored
 from reports.scores import _corpus, _items
 from reports.scores._failed import failures
 
@@ -44,6 +45,17 @@ class Line:
     def below(self) -> tuple[str, ...]:
         """Floors that score more."""
         return tuple(name for name, _ in self.higher)
+
+    @cached_property
+    def made(self) -> tuple[Row, ...]:
+        """One row of each way in which its trials were made: data, settings, budget, code, machine."""
+        ways: dict[object, Row] = {}
+        for row in self.rows:  # equal dictionaries are one object, and the seeds are told apart from what they seed
+            r = row.result
+            told = [(k, id(v) if isinstance(v, dict) else str(v)) for k, v in r.config.items() if k != "seeds"]
+            shared = id(r.environment), id(r.made_of), id(r.signatures), r.model, r.main, data(r), own_data(r)
+            ways.setdefault((*told, *shared, str(allowed(r))), row)
+        return tuple(ways.values())
 
     @cached_property
     def undecided(self) -> tuple[str, ...]:
@@ -225,6 +237,9 @@ def _names(chosen: Sequence[_Group], groups: Sequence[_Group]) -> list[str]:
 
 def _told_apart(shown: Sequence[_Group], hidden: Sequence[_Group], most: int = 3) -> list[str]:
     """The settings in which groups of one model differ, in brackets; nothing for one that is alone."""
+    named = [variant(group.rows[0].result) for group in shown]
+    if len({*named}) == len(named) > 1 and all(named):  # a suite gave each a name
+        return [f" ({words.cut(words.clean(name), 60)})" for name in named]
     told = [_told(group) for group in shown]
     keys = differing([*told, *(_told(group) for group in hidden)])
     said = [[_setting(one, key) for key in keys[:most]] for one in told]

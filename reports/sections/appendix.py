@@ -8,8 +8,11 @@ from typing import Any
 
 from reports import anchors, frames, parts, words
 from reports.parts import Cell, Limits, Output, Section, Table
+from reports.rows.checked import LONG
+from reports.rows.fields import number
 from reports.rows.private import placeless
-from reports.rows.stored import LONG, Row, Stored, command, described, finished, number, own_data, variant
+from reports.rows.settings import command, described, own_data, variant
+from reports.rows.stored import Row, Stored, finished
 from reports.scores import failures
 from reports.scores.failures import Rate
 from reports.scores.tables import Line

@@ -9,7 +9,7 @@ import numpy as np
 from reports import parts, words
 from reports.figures import attention as figures
 from reports.parts import Drawing, Limits, Section
-from reports.rows.stored import Attention
+from reports.rows.artifacts import Attention
 from reports.scores.tables import Line
 from reports.sections import samples
 from reports.words import slug

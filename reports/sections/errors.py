@@ -12,7 +12,8 @@ from bench import statistics
 from bench.statistics import Floats
 from reports import words
 from reports.parts import Cell, Limits, Section, Table
-from reports.rows.stored import Answer, Row
+from reports.rows.artifacts import Answer
+from reports.rows.stored import Row
 from reports.scores.tables import Line
 from reports.sections.keys import Keys
 

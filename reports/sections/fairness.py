@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reports import words
 from reports.parts import Cell, Section, Table
-from reports.rows.stored import Row, Stored, base, finished
-from reports.scores.checks import BROKEN, KEPT, UNTOLD, Item, checklist
+from reports.rows.settings import base
+from reports.rows.stored import Row, Stored, finished
+from reports.scores.checklist import BROKEN, KEPT, UNTOLD, Item
+from reports.scores.checks import checklist
 from reports.scores.tables import Line
 from reports.words import slug
 

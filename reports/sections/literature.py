@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from reports import words
-from reports.rows.stored import Row, group, number, own_data
+from reports.rows.fields import number
+from reports.rows.settings import own_data
+from reports.rows.stored import Row, group
 
 LAST = 500  # the longest length of the published extrapolations
 HELD = (40, LAST)  # trained up to, asked up to

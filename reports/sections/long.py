@@ -15,7 +15,10 @@ from reports import anchors, figures, parts, words
 from reports.figures import long as long_figures
 from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
-from reports.rows.stored import LONG, Row, Stored, base, finished, number, variant
+from reports.rows.checked import LONG
+from reports.rows.fields import number
+from reports.rows.settings import base, variant
+from reports.rows.stored import Row, Stored, finished
 from reports.scores.failures import wilson
 from reports.sections import speed
 
@@ -121,19 +124,19 @@ class Line:
         return dict(sorted(found.items())[:PLACES])
 
 
-def seed_curve(row: Row, along: str, value: str, **at: float) -> dict[float, float]:
-    """One seed's curve: number by place; of several at one place the last."""
+def seed_curve(row: Row, along: str, value: str, most: float = LARGE, **at: float) -> dict[float, float]:
+    """One seed's curve: number by place; of several at one place the last. What lies beyond `most` is left out."""
     found: dict[float, float] = {}
     for point in row.result.curve:
-        x, y = _possible(point.get(along)), _possible(point.get(value))
+        x, y = _possible(point.get(along)), _possible(point.get(value), most)
         if x is not None and x >= 0 and y is not None and all(point.get(k) == v for k, v in at.items()):
             found[x] = y
     return found
 
 
-def _possible(value: Any) -> float | None:
+def _possible(value: Any, most: float = LARGE) -> float | None:
     n = number(value)
-    return n if n is not None and abs(n) <= LARGE else None
+    return n if n is not None and abs(n) <= most else None
 
 
 def panels(stored: Stored, probe: str) -> dict[Panel, list[Line]]:

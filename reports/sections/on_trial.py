@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports import figures, words
+from reports import words
 from reports.claims import (
     ABSENT,
     CHAPTERS,
@@ -29,6 +27,7 @@ from reports.claims import (
     Tried,
     tried,
 )
+from reports.figures.on_trial import forest
 from reports.parts import Cell, Drawing, Section, Table
 from reports.rows.stored import Stored, gather
 
@@ -202,39 +201,14 @@ def _drawing(found: Sequence[Tried]) -> list[Drawing]:
         {
             "claim": _short(one),
             "verdict": one.verdict,
+            **LOOKS[one.verdict]._asdict(),
             **{name: _scaled(part.part, n) for name, n in zip(("value", "low", "high"), effect[:3], strict=True)},
         }
         for one, part, effect in shown
     )
     said = "; ".join(f"{row['claim']} {row['verdict']}" for row in table.to_dict("records"))
     caption = "Deciding effects with 95 % intervals: the smallest effect worth naming is 1, none is 0"
-    return [Drawing(forest(table), "claims", f"Claims with their verdicts: {said}", caption)] if shown else []
-
-
-@figures.styled
-def forest(table: pd.DataFrame) -> Figure:
-    """Effects with intervals, a row a claim: columns claim, verdict, value, low and high.
-
-    The numbers count smallest effects worth naming. The axis is linear from -1 to 1 and logarithmic beyond.
-    """
-    rows = table.to_dict("records")
-    figure, axes = figures.empty(1.1 + 0.3 * len(rows))
-    axes.set_xscale("symlog", linthresh=1.0)
-    for y, row in enumerate(rows):
-        look = LOOKS[str(row["verdict"])]
-        axes.plot([row["low"], row["high"]], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt")
-        axes.plot([row["value"]], [y], color=look.colour, marker=look.marker, markersize=6.5)
-    for at, dash in ((0.0, "solid"), (1.0, (0, (3, 2.5)))):
-        axes.axvline(at, color=figures.MUTED, linestyle=dash, linewidth=1, zorder=1)
-    axes.set_yticks(range(len(rows)), [figures.short(str(row["claim"]), 28) for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(length=0)
-    axes.xaxis.set_major_locator(FixedLocator([sign * 10.0**power for power in range(5) for sign in (-1, 1)] + [0.0]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
-    axes.set_xlabel("effect, in smallest effects worth naming")
-    return figure
+    return [Drawing(forest(table), "verdicts", f"Claims with their verdicts: {said}", caption)] if shown else []
 
 
 def text(found: Sequence[Tried]) -> str:

@@ -7,13 +7,12 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from bench.statistics import TOO_FEW, Floats, first_reached, profile, ranked
-from reports import figures, words
+from bench.statistics import TOO_FEW, first_reached, profile, ranked
+from reports import words
+from reports.figures import overall as drawn
 from reports.parts import Cell, Drawing, Section, Table
-from reports.rows.stored import base
+from reports.rows.settings import base
 from reports.scores import tables
 from reports.scores.pairs import Pair, within
 from reports.scores.tables import Line
@@ -122,33 +121,11 @@ def _profile(timed: Mapping[str, Mapping[str, Sequence[float]]], models: Sequenc
     at = {m: f"{words.model(m)} {100 * own[0]:.0f} %" for m, own in zip(models, shares, strict=True)}
     alt = f"Share of {len(timed)} tasks within a factor of the fastest; fastest itself: {'; '.join(at.values())}"
     yield Drawing(
-        drawn(models, shares),
+        drawn.profile(models, FACTORS, shares),
         "profile",
         alt,
         "Share of tasks within so many times the seconds of the fastest",
     )
-
-
-@figures.styled
-def drawn(models: Sequence[str], shares: Floats) -> Figure:
-    """Steps of a performance profile, (models, factors)."""
-    chosen = figures.styles(models)
-    figure, axes = figures.empty(3.2)
-    for place, (model, own) in enumerate(zip(models, shares, strict=True)):
-        style, label = chosen[model], figures.short(words.model(model))
-        axes.step(
-            FACTORS, 100 * own + 0.6 * (place - (len(models) - 1) / 2), where="post", color=style.colour,
-            linestyle=style.dash, marker=style.marker, markersize=4.5, linewidth=1.7, label=label,
-        )  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_xticks(FACTORS[::3], [f"{x:g}" for x in FACTORS[::3]])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(-4, 104)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-    axes.set_xlabel("times the seconds of the fastest")
-    axes.set_ylabel("share of tasks")
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure
 
 
 def ranks(found: Found) -> Iterator[Section]:

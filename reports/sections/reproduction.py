@@ -12,7 +12,9 @@ import numpy as np
 from bench.statistics import Interval, over_seeds
 from reports import words
 from reports.parts import Cell, Limits, Section, Table
-from reports.rows.stored import Row, Stored, base, finished, group, number, settings
+from reports.rows.fields import number
+from reports.rows.settings import base, settings
+from reports.rows.stored import Row, Stored, finished, group
 from reports.sections.literature import PUBLISHED, Published, Taken
 
 REPRODUCED, BELOW, ABOVE, UNDECIDED = "reproduced", "below", "above", "undecided"

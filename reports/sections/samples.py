@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reports import words
 from reports.figures import safe_picture
-from reports.rows.stored import Answer, Attention
+from reports.rows.artifacts import Answer, Attention
 from reports.scores.tables import Line
 
 DIFFER, RIGHT, WRONG = 2, 2, 2  # items shown of each sort

@@ -10,7 +10,8 @@ from bench.statistics import Crossover, Point, crossover
 from reports import parts, words
 from reports.figures.speed import Series
 from reports.parts import Cell, Drawing, Limits, Section, Table
-from reports.rows.stored import Row, Stored, number
+from reports.rows.fields import number
+from reports.rows.stored import Row, Stored
 from reports.sections import speed
 from reports.sections.speed import Measured, cell, company, head
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from reports import words
 from reports.figures.long import Curve, Frame
 from reports.parts import Cell, Drawing, Limits, Section, Table
-from reports.rows.stored import Row, Stored, base
+from reports.rows.settings import base
+from reports.rows.stored import Row, Stored
 from reports.sections import long
 from reports.sections.long import Line, Panel
 
@@ -94,7 +95,7 @@ def _overview(panel: Panel, lines: Sequence[Line]) -> Table:
     rows = tuple(
         (
             long.head(one),
-            Cell(words.several([str(reach(row)) for row in one.rows], last="and", most=10)),
+            Cell(_each([str(reach(row)) for row in one.rows])),
             Cell(str(middle([reach(row) for row in one.rows])), strong=True),
             Cell(words.count(one.seeds)),
             Cell(_rates(one)),
@@ -110,6 +111,13 @@ def _overview(panel: Panel, lines: Sequence[Line]) -> Table:
 
 def _unit(along: str) -> str:
     return "elements" if along == "length" else along
+
+
+def _each(spans: Sequence[str]) -> str:
+    """ "10, 40 and 50"; "10 (all 3)" where they are the same."""
+    if len(spans) > 1 and len({*spans}) == 1:
+        return f"{spans[0]} (all {len(spans)})"
+    return words.several(spans, last="and", most=10)
 
 
 def _rates(one: Line) -> str:

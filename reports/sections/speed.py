@@ -16,7 +16,8 @@ from reports import anchors, figures, words
 from reports.figures import speed as speed_figures
 from reports.figures.speed import Series
 from reports.parts import Cell, Drawing
-from reports.rows.stored import Row, Stored, differing, finished, machine, settings
+from reports.rows.settings import differing, machine, settings
+from reports.rows.stored import Row, Stored, finished
 from reports.scores.summary import OURS
 
 SMALL, LARGE = 1e-12, 1e18  # what lies beyond is no measurement: it would only stretch an axis
@@ -135,12 +136,18 @@ def _apart(one: dict[str, str], keys: Sequence[str], most: int = 3) -> str:
 
 def _setting(key: str, value: str) -> str:
     """ "plain attention", "bfloat16", "not compiled", "hidden 128"."""
-    name, short = key.rsplit(".", 1)[-1].replace("_", " "), words.cut(value, 24)
+    name, short = key.rsplit(".", 1)[-1].replace("_", " "), words.cut(_bare(value), 24)
     if name == "compile" and value in ("true", "false"):
         return "compiled" if value == "true" else "not compiled"
     if name in ("attention", "precision", "device"):
         return f"{short} attention" if name == "attention" else short
     return f"{short} threads" if name == "threads" else f"{words.cut(name, 24)} {short}"
+
+
+def _bare(value: str) -> str:
+    """ "0.001, 0.003" for a list; anything else as it is."""
+    inner = value[1:-1]
+    return inner.replace('"', "") if value[:1] + value[-1:] == "[]" and not set("[{") & set(inner) else value
 
 
 def company(one: Measured) -> str:

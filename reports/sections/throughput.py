@@ -9,7 +9,8 @@ from reports import parts, words
 from reports.figures import speed as speed_figures
 from reports.figures.speed import Bar
 from reports.parts import Cell, Drawing, Limits, Section, Table
-from reports.rows.stored import Stored, number
+from reports.rows.fields import number
+from reports.rows.stored import Stored
 from reports.sections import speed
 from reports.sections.speed import Measured, cell, head, percent, rated
 

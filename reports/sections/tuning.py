@@ -10,7 +10,9 @@ from typing import Any
 from reports import words
 from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table, first
-from reports.rows.stored import Row, Stored, allowed, finished, group, number
+from reports.rows.fields import number
+from reports.rows.settings import allowed
+from reports.rows.stored import Row, Stored, finished, group
 from reports.sections import long
 
 TITLE = "Tuning"

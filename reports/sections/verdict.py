@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.statistics import BOTH, ITEMS, SEEDS
 from reports import words
-from reports.rows.stored import machine
+from reports.rows.settings import machine
 from reports.scores.beside import seconds
 from reports.scores.pairs import APART, LEADS, Pair
 from reports.scores.summary import settled_below, under

@@ -1,4 +1,4 @@
-"""What has been published: the index of all reports, and the figure and table of the one that heads the README."""
+"""What has been published: the index of all reports, and figures and tables of those that the README shows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ HEAD = (
     "reports/published/NAME` checks a folder; `seqbench compare` sets one beside a run of your own.\n"
 )
 COLUMNS = ("report", "suite", "machine", "date", "models", "tasks", "seeds", "best of each")
-OPENED = re.compile(r"<!-- seqbench:headline(?: ([a-z0-9-]+))? -->")
 CLOSED = "<!-- /seqbench:headline -->"
+OPENED = r"<!-- seqbench:headline(?: ([a-z0-9-]+))? -->"
+BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*){CLOSED}", re.DOTALL)  # within a pair no other begins
 
 
 def folders(into: Path) -> list[Path]:
@@ -95,38 +96,55 @@ def _interval(line: Line) -> str:
     return f" ({words.number(span.low, metric)}–{words.number(span.high, metric)})" if span else ""
 
 
-# The headline of the README
+# Headlines of the README
 
 
 def headline(readme: Path, into: Path, name: str = "") -> str:
-    """Writes figure and table of a published run between the README's markers; a line that says so, or why not.
+    """Writes figure and table of published runs between the README's markers; a line that says so, or why not.
 
-    The run is `name`, or the one that the marker names. Raises ReportError and RecordError.
+    Each pair of markers names its run; `name` takes the first place, and changes it with a run that is shown already.
+    A run further down that is not published stays as it is. Raises ReportError and RecordError.
     """
     text = readme.read_text("utf-8") if readme.is_file() else ""
-    opened, end = OPENED.search(text), text.find(CLOSED)
-    if opened is None or end < opened.end():
+    names = named(readme)
+    if not names:
         return f"{readme.name} has no markers <!-- seqbench:headline NAME --> and {CLOSED}: it stays as it is"
-    chosen = name or opened[1] or ""
-    folder = into / chosen
-    if not chosen or not (folder / RESULTS).is_file():
-        raise ReportError(f"{readme.name} asks for {chosen or 'no run'} as its headline, which is not published")
-    near = str(folder.resolve().relative_to(readme.resolve().parent)) if _below(folder, readme) else folder.name
-    body = "\n".join(_headline(gather([folder]), near))
-    new = f"{text[: opened.start()]}<!-- seqbench:headline {chosen} -->\n{body}\n{text[end:]}"
+    chosen = [name or names[0], *(names[0] if name == other else other for other in names[1:])]
+    if not _published(chosen[0], into):
+        raise ReportError(f"{readme.name} asks for {chosen[0] or 'no run'} as its headline, which is not published")
+    shown = [one for one in chosen if _published(one, into)]
+    bodies = {found[1] or "": found[2] for found in BLOCK.finditer(text)} | {
+        one: _body(into / one, readme) for one in shown
+    }
+    places = iter(chosen)
+    new = BLOCK.sub(lambda _: _block(one := next(places), bodies[one]), text)
     if new != text:
         whole(readme, new.encode())
-    return f"{readme.name}: figure and table of {chosen}"
+    waiting = [one or "no run" for one in chosen if one not in shown]
+    left = f"; not published, so left as it was: {words.listed(waiting)}" if waiting else ""
+    return f"{readme.name}: figure and table of {words.listed(shown)}{left}"
+
+
+def named(readme: Path) -> list[str]:
+    """Which runs the README shows, in its order; "" where markers name none."""
+    return [found[1] or "" for found in BLOCK.finditer(readme.read_text("utf-8"))] if readme.is_file() else []
+
+
+def _published(name: str, into: Path) -> bool:
+    return bool(name) and (into / name / RESULTS).is_file()
+
+
+def _body(folder: Path, readme: Path) -> str:
+    near = str(folder.resolve().relative_to(readme.resolve().parent)) if _below(folder, readme) else folder.name
+    return "\n" + "\n".join(_headline(gather([folder]), near)) + "\n"
+
+
+def _block(name: str, body: str) -> str:
+    return f"<!-- seqbench:headline{' ' * bool(name)}{name} -->{body}{CLOSED}"
 
 
 def _below(folder: Path, readme: Path) -> bool:
     return folder.resolve().is_relative_to(readme.resolve().parent)
-
-
-def named(readme: Path) -> str:
-    """Which run the README names as its headline; nothing where it names none."""
-    opened = OPENED.search(readme.read_text("utf-8")) if readme.is_file() else None
-    return (opened[1] or "") if opened else ""
 
 
 def _headline(stored: Stored, near: str) -> Iterator[str]:

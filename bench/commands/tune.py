@@ -1,0 +1,283 @@
+"""Tuning: equally many trials for every model on every task, over a written space, on validation alone.
+
+Trial 0 is the suite's own settings. Optuna proposes the others by what earlier ones came to (tree-structured Parzen
+estimator, Bergstra et al., 2011), from a generator that the number of the trial seeds: what is stored is the state of
+the search, and a search that was interrupted goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import identity, record, workers
+from bench.commands import running
+from bench.contest import Contest
+from bench.progress import Progress
+from bench.record import Result
+from bench.trial import Place, Trial
+from bench.workers import Workers
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+SPACE = Path(__file__).parent / "space.json"
+OPENING = 4  # trials, the suite's own among them, that no earlier ones guide
+JUDGES = 3  # earlier trials that a median is told from at least
+FIGURES = 3  # significant ones that a proposed number keeps
+
+Space = dict[str, Any]  # "model.x" or "learning.x" -> its ends, or a list of choices
+Values = dict[str, Any]
+
+
+def space(model: str, rule: str, written: Mapping[str, Any] | None = None) -> Space:
+    """What is searched for a model that learns by that rule; of a model that nobody wrote down, what its rule has."""
+    told = json.loads(SPACE.read_text(encoding="utf-8")) if written is None else written
+    return dict(told["rules"].get(rule, {})) | dict(told["models"].get(model, {}))
+
+
+def mark(searched: Space) -> str:
+    """Eight digits that name a space."""
+    return hashlib.sha256(json.dumps(searched, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def within(model_settings: Mapping[str, Any], learning: Mapping[str, Any], searched: Space) -> Values:
+    """The settings of a model and of its rule that are searched."""
+    parts = {"model": model_settings, "learning": learning}
+    named = {key: key.partition(".")[::2] for key in searched}
+    return {key: parts[part][name] for key, (part, name) in named.items() if name in parts[part]}
+
+
+def rule_of(made_of: Mapping[str, str]) -> str:
+    """The rule that teaches what a trial is made of."""
+    return next(Path(part).stem for part in made_of if part.startswith("bench/learning/") and "__" not in part)
+
+
+def search(
+    base: Trial, made_of: Mapping[str, str], trials: int, run: Callable[[Trial], Result], seconds: float = 0.0
+) -> list[Result]:
+    """Runs the trials of one model on one task; with `seconds`, none is begun once so many were trained for.
+
+    `made_of`: what the suite's own trial is made of. `run` runs a trial, or recalls it where it is stored.
+    """
+    searched = space(base.model, rule_of(made_of))
+    own = within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
+    done: list[Result] = []
+    for number in range(trials if searched else 1):
+        if seconds and spent(done) >= seconds:
+            break
+        values = own if number == 0 else proposed(searched, done, number, base.seed)
+        done.append(run(candidate(base, values, number, bars(done, base.points), searched)))
+    return done
+
+
+def search_all(chosen: Sequence[Trial], trials: int, seconds: float, folder: Path, device: str, threads: int) -> None:
+    """Searches settings of every model on every task into a folder, telling what each search came to."""
+    with workers.workers(1800.0) as some, Progress(len(chosen) * trials) as progress:
+        place = some.place(device, threads)
+        known = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
+        running.writable(folder)
+        progress.say(f"{trials} trials of {len(chosen)} pairs of model and task on {place.device} into {folder}")
+        runner = Runner(folder, place, progress, some)
+        for trial, made_of in known:
+            progress.say(told(search(trial, made_of, trials, runner.run, seconds)))
+
+
+def spent(rows: Sequence[Result]) -> float:
+    """Seconds of training; a trial that failed does not tell, and counts as the longest that did."""
+    told = [float(row.metrics["seconds"]) for row in rows if "seconds" in row.metrics]
+    return sum(told) + max(told, default=0.0) * (len(rows) - len(told))
+
+
+def candidate(base: Trial, values: Values, number: int, least: Sequence[float], searched: Space | None = None) -> Trial:
+    """The trial of a search that tries these values."""
+    chosen: dict[str, dict[str, Any]] = {"model": {}, "learning": {}}
+    for key, value in values.items():
+        part, _, name = key.partition(".")
+        chosen[part][name] = value
+    place: dict[str, Any] = {"number": number, "space": json.dumps(searched or {}, sort_keys=True)}
+    place |= {"bars": list(least)} if least else {}
+    return dataclasses.replace(
+        base,
+        probe="tune",
+        model_settings=base.model_settings | chosen["model"],
+        learning=base.learning | chosen["learning"],
+        probe_settings=place,
+        tuned={},
+    )
+
+
+def bars(done: Iterable[Result], points: int) -> list[float]:
+    """By evaluation, the last aside, the median of what earlier trials had reached there (Golovin et al., 2017).
+
+    Empty below three trials that came to a number.
+    """
+    ways = [way for row in done if row.status == "ok" for way in [reached(row, points)]]
+    if len(ways) < JUDGES:
+        return []
+    at = [[way[place] for way in ways if len(way) > place] for place in range(points - 1)]
+    return [statistics.median(values) for values in at if values]
+
+
+def reached(row: Result, points: int) -> list[float]:
+    """The best on validation so far, at every evaluation that the trial came to."""
+    metric = row.config["notes"]["metric"]
+    best: dict[int, float] = {}
+    for point in row.curve:
+        place, value = int(point["updates"]), point.get("validation", point.get(metric))
+        best[place] = max(best.get(place, -math.inf), float(value or 0.0))
+    values = [best[place] for place in sorted(best)][:points]
+    return [max(values[: place + 1]) for place in range(len(values))]
+
+
+def proposed(searched: Space, done: Sequence[Result], number: int, seed: int) -> Values:
+    """The values that the trial of that number tries."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    mixed = int(hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:8], 16)
+    sampler = optuna.samplers.TPESampler(seed=mixed, n_startup_trials=OPENING)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    distributions = {key: _distribution(said) for key, said in searched.items()}
+    worst = min((float(row.metrics["validation"]) for row in done if row.status == "ok"), default=0.0)
+    for row in done:
+        with contextlib.suppress(ValueError):  # the suite's own settings may lie outside the space
+            study.add_trial(_told(row, searched, distributions, worst))
+    asked = study.ask(distributions).params
+    return {key: _value(searched[key], value) for key, value in asked.items()}
+
+
+def _distribution(said: Any) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(said, list):
+        return CategoricalDistribution([json.dumps(choice) for choice in said])
+    return FloatDistribution(said["low"], said["high"], log=said.get("log", False))
+
+
+def _value(said: Any, chosen: Any) -> Any:
+    """A chosen value as a setting; numbers keep few digits, and never leave their ends."""
+    if isinstance(said, list):
+        return json.loads(chosen)
+    return min(max(_short(chosen), said["low"]), said["high"])
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{FIGURES}g}")
+
+
+def _told(row: Result, searched: Space, distributions: dict[str, BaseDistribution], worst: float) -> FrozenTrial:
+    """A trial as Optuna knows it; a failure, which it would skip, counts as the worst that was seen."""
+    from optuna.trial import create_trial
+
+    values = within(row.config["model"], row.config["learning"], searched)
+    named = {key: json.dumps(value) if isinstance(searched[key], list) else value for key, value in values.items()}
+    value = float(row.metrics["validation"]) if row.status == "ok" else worst
+    return create_trial(params=named, distributions=distributions, value=value)
+
+
+class Runner:
+    """Runs trials one by one into a folder, or recalls those that it holds."""
+
+    def __init__(self, folder: Path, place: Place, progress: Progress, workers: Workers) -> None:
+        self.folder, self.place, self.progress, self.workers = folder, place, progress, workers
+        self.contest = Contest(folder, place, progress, workers)
+
+    def run(self, trial: Trial) -> Result:
+        """The row of a trial."""
+        made_of = self.workers.vouched(trial, self.place)
+        row = self._stored(made_of)
+        if row is None:
+            begun = self.progress.number
+            self.contest.run([(trial, made_of)], begun)
+            row = self._stored(made_of)
+            assert row is not None
+        else:
+            self.progress.number += 1
+        return row
+
+    def _stored(self, made_of: Mapping[str, str]) -> Result | None:
+        if not (self.folder / record.RESULTS).exists():
+            return None
+        name = identity.name(dict(made_of))
+        return next((row for row in record.read(self.folder) if row.id == name), None)
+
+
+def told(rows: Sequence[Result]) -> str:
+    """What a search came to, in a line."""
+    [study] = studies(rows)
+    best, given_up = study.best, f"{study.pruned} given up, {sum(row.status != 'ok' for row in rows)} failed"
+    label = f"{study.model} on {study.task}: {len(rows)} trials, {given_up}"
+    if best is None:
+        return label
+    first, score = rows[0].metrics.get("validation"), best.metrics["validation"]
+    before = "nothing" if first is None else f"{first:.1f}"
+    searched = space_of(best)
+    values = said_of(within(best.config["model"], best.config["learning"], searched))
+    return f"{label}; on validation {before} with the suite's settings, {score:.1f} with {values}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """The trials of one model on one task, by their numbers, and the best of those that were not given up."""
+
+    model: str
+    task: str
+    rows: tuple[Result, ...]
+
+    @property
+    def best(self) -> Result | None:
+        """Of those that came to their end, the one that did best on validation; None where none did."""
+        whole = [row for row in self.rows if row.status == "ok" and not row.metrics.get("pruned")]
+        return max(whole, key=lambda row: row.metrics["validation"], default=None)
+
+    @property
+    def pruned(self) -> int:
+        """How many were given up."""
+        return sum(bool(row.metrics.get("pruned")) for row in self.rows)
+
+
+def studies(rows: Iterable[Result]) -> list[Study]:
+    """The searches among stored rows, the newest row of each number; what was searched alone may differ within one."""
+    found: dict[tuple[str, str, str], dict[int, Result]] = {}
+    for row in rows:
+        if row.probe == "tune":
+            number = int(json.loads(row.made_of["probe_settings"])["number"])
+            found.setdefault((row.task, row.model, unsearched(row)), {})[number] = row
+    return [
+        Study(model, task, tuple(numbered[number] for number in sorted(numbered)))
+        for (task, model, _), numbered in found.items()
+    ]
+
+
+def space_of(row: Result) -> Space:
+    """What the search of a trial went through."""
+    told = json.loads(json.loads(row.made_of["probe_settings"]).get("space") or "{}")
+    return told or space(row.model, rule_of(row.made_of))
+
+
+def unsearched(row: Result) -> str:
+    """All that a trial is made of, its place in a search and what is searched aside."""
+    return json.dumps(fixed(row.made_of, space_of(row)), sort_keys=True)
+
+
+def fixed(made_of: Mapping[str, str], searched: Space) -> dict[str, Any]:
+    """What a trial is made of without what a search changes."""
+    kept: dict[str, Any] = {name: value for name, value in made_of.items() if name not in ("probe", "probe_settings")}
+    for part, name in (("model", "model_settings"), ("learning", "learning")):
+        settings = json.loads(made_of.get(name, "{}"))
+        kept[name] = {key: value for key, value in settings.items() if f"{part}.{key}" not in searched}
+    return kept
+
+
+def said_of(values: Values) -> str:
+    """ "rate 0.002, width 64"."""
+    return ", ".join(f"{key.partition('.')[2]} {value}" for key, value in values.items()) or "its own settings"
