@@ -364,6 +364,16 @@ def test_a_mean_of_nothing_is_told_as_nothing():
     assert len(figures.glance(table).axes) == 1
 
 
+def test_memory_too_little_to_be_seen_leaves_the_figure_whole_and_is_said_in_the_table():
+    own = row("lstm", metrics={"accuracy": 60.0, "peak_bytes": 0.0})
+    lines = [Line("model", "sentiment", "lstm", "LSTM", (own,)), line("rnn", 50.0, 20.0)]
+    found = {"sentiment": lines}
+    drawn = figures.glance(glance.tidy(found, {}, nothing()))
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == ["Sentiment: accuracy, %", "training, s"]
+    [cell] = [cell for cell in glance.table(found, {}, nothing(), Keys(["lstm"])).rows[0] if cell.text == "0 B"]
+    assert cell.note == "too little to be seen in resident memory"
+
+
 def test_of_many_configurations_the_best_of_each_model_stand_at_a_glance():
     many = [line("lstm", 90.0 - n) for n in range(20)] + [line("rnn", 10.0)]
     shown = glance.foremost({"sentiment": many})["sentiment"]

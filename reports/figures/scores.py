@@ -33,9 +33,10 @@ def glance(table: pd.DataFrame) -> Figure:
     """Models of every task, best first, a row of panels a task: the score, then each cost that any row tells.
 
     Columns: "task", "model", "name", "metric", "low" and "high" (NaN where there is no interval), "letters" (shared by
-    models that are not separable), and those of `MEASURES`, NaN where nothing is known. Costs are logarithmic.
+    models that are not separable), and those of `MEASURES`, NaN where nothing is known. Costs are logarithmic: what is
+    not above zero has no place, as memory that is too little to be seen.
     """
-    shown = [name for name in MEASURES if table[name].notna().any()]
+    shown = [name for name in MEASURES if name == "value" or (table[name] > 0).any()]
     tasks = list(dict.fromkeys(table["task"]))
     sizes = [int((table["task"] == task).sum()) for task in tasks]
     chosen = styles(table["model"])

@@ -13,6 +13,7 @@ from reports.rows.stored import Row, Stored, finished, group
 from reports.scores.tables import Line
 
 OTHER = "in other settings"
+UNSEEN = "too little to be seen in resident memory"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Timings:
     def memory(self, line: Line) -> Beside | None:
         """Bytes at the peak of a training step beyond what was held before it; of the training itself where stored."""
         own = line.means.get("peak_bytes")
-        return Beside(own) if own is not None else self._found(line, "peak_bytes")
+        found = Beside(own) if own is not None else self._found(line, "peak_bytes")
+        return found if found is None or found.value else dataclasses.replace(found, note=UNSEEN)
 
     def joules(self, line: Line) -> Beside | None:
         """Energy of the training: as stored, else that of one timed step in the same settings times the updates."""
