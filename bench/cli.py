@@ -140,11 +140,15 @@ def tune(
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE-tuning.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, as for `seqbench run`.")] = None,
+    known: Annotated[
+        Path | None, typer.Option("--from", help="Folder of another search, whose winners are tried first.")
+    ] = None,
 ) -> None:
     """Searches good settings: equally many trials for every model, chosen on validation; the test is never read.
 
-    Trial 0 has the suite's own settings. What falls behind the median of earlier trials is given up. The same command
-    goes on with what is stored; `seqbench adopt` makes the winners the suite's settings.
+    Trial 0 has the suite's own settings; with --from, trial 1 what another search came to, so that --trials 2 tells
+    whether a winner of a short search holds under this suite's budget. What falls behind the median of earlier trials
+    is given up. The same command goes on with what is stored; `seqbench adopt` makes the winners the suite's settings.
     """
     from bench.commands import tune as tuning
 
@@ -152,7 +156,7 @@ def tune(
     if not chosen:
         raise UsageError(f"suite {suite} trains nothing for its quality: there is nothing to tune")
     folder = Path(out or f"runs/{suite}-tuning")
-    tuning.search_all(chosen, trials, seconds, folder, device, threads)
+    tuning.search_all(chosen, trials, seconds, folder, device, threads, known)
     print(f"Results: {folder / 'results.jsonl'}")
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     print(f"Adopt:   seqbench adopt {folder}")

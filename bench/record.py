@@ -252,7 +252,7 @@ def _fields_right(row: dict[str, Any]) -> bool:
     if not all(isinstance(row[name], kind) for name, kind in FIELDS.items() if name in row):
         return False
     numbers = row["metrics"].values()
-    return all(isinstance(n, int | float) and abs(n) <= sys.float_info.max for n in numbers) and row["schema"] > 0
+    return all(isinstance(n, NUMBER) and abs(n) <= sys.float_info.max for n in numbers) and row["schema"] > 0
 
 
 def lifted(row: dict[str, Any]) -> dict[str, Any]:
@@ -268,6 +268,7 @@ def _from_1(row: dict[str, Any]) -> dict[str, Any]:
 
 
 LIFTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+NUMBER = int | float  # made once: a union takes longer to make than to ask
 KINDS = {"str": str, "int": int, "dict": dict, "list": list}
 FIELDS: dict[str, type] = {f.name: KINDS[str(f.type).partition("[")[0]] for f in dataclasses.fields(Result)}
 NEEDED = {"probe", "model", "task", "seed", "status", "metrics", "schema"}

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.record import Result
 from reports import words
 from reports.rows.private import placeless
-from reports.rows.settings import allowed, command, machine, own_data, settings, variant
+from reports.rows.settings import command, machine, own_data, settings, variant, way
 from reports.rows.stored import Row, Stored, finished, gather
 from reports.scores import tables
 from reports.scores.tables import Line
@@ -304,10 +304,10 @@ def _setting(value: str | None) -> str | None:
 
 
 def _settings(results: Sequence[Result]) -> list[dict[str, str]]:
-    known: dict[tuple[int, int, str], dict[str, str]] = {}  # by what they are made of: few, where rows are many
+    known: dict[tuple[object, ...], dict[str, str]] = {}  # by what they are made of: few, where rows are many
     found = []
     for r in results:
-        made = id(r.config), id(r.environment), str(allowed(r))
+        made = way(r)
         if made not in known:
             known[made] = settings(r)
         found.append(known[made])

@@ -14,14 +14,15 @@ from bench import record
 from bench.commands import verification
 from bench.record import LEFT_OUT, RecordError, read
 from reports import ReportError
+from reports.compare import differences
 from reports.figures.svg import Drawn
 from reports.page import html
 from reports.rows.stored import gather
 from reports.sections import on_trial
-from reports.shelf import publish, shelf
+from reports.shelf import contrasts, publish, shelf
 from reports.shelf.publish import ELSEWHERE, GONE, TOO_LARGE
 from tests import faults
-from tests.test_fairness import fill, seqbench, trial  # noqa: F401 - a fixture
+from tests.test_fairness import MODELS, fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import floor, text
 from tests.test_report_speed import throughput
 
@@ -283,6 +284,33 @@ def test_a_readme_shows_several_runs_and_a_new_headline_takes_the_place_of_the_f
     assert shelf.named(readme) == ["third", "second"]
     shelf.headline(readme, shelved, "second")
     assert shelf.named(readme) == ["second", "third"]
+
+
+APART = "Before.\n\n<!-- seqbench:differences first {} -->\nold\n<!-- /seqbench:differences -->\nAfter.\n"
+
+
+def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is_not(tmp_path, shelved, monkeypatch):
+    readme = tmp_path / "project" / "README.md"
+    for name, right in (("first", 0.5), ("second", 0.8)):
+        monkeypatch.setitem(MODELS, "lstm", right)
+        fill(tmp_path / name, seeds=3, models={"lstm": right})
+        publish.publish([tmp_path / name], name, shelved)
+    readme.write_text(APART.format("second") + APART.format("later"))
+    assert contrasts.named(readme) == {"first", "second", "later"}
+    assert contrasts.refreshed(readme, shelved) == [
+        "README.md: differences of first and second",
+        "README.md: later not published, so the differences stay as they were",
+    ]
+    said = readme.read_text()
+    assert said.endswith(APART.format("later"))
+    [line] = (line for line in said.splitlines() if "LSTM" in line)
+    [one] = differences.differences(shelved / "first", shelved / "second").of("quality")
+    task, model, before, after, change, verdict = (cell.strip() for cell in line.strip("|").split("|"))
+    assert (task, model, verdict) == ("sentiment, accuracy %", "LSTM", one.verdict)
+    assert float(after) - float(before) == pytest.approx(one.change, abs=0.11)
+    assert change.startswith(f"+{one.change:.1f} points [+")
+    contrasts.refreshed(readme, shelved)
+    assert readme.read_text() == said
 
 
 def test_what_a_readme_asks_for_and_nobody_published_stays_as_it_is(tmp_path, shelved):

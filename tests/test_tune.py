@@ -14,7 +14,7 @@ import models
 from bench import cli, learning, record, suites
 from bench.checkpoint import Checkpoints
 from bench.commands import adopting, tune, verification
-from bench.commands.tune import bars, candidate, proposed, reached, search, space, studies
+from bench.commands.tune import bars, candidate, placed, proposed, reached, search, space, studies
 from bench.probes import asked
 from bench.record import Result
 from bench.trial import Budget, Place, Trial, run
@@ -123,6 +123,30 @@ def test_a_search_goes_on_from_what_is_stored_as_if_never_interrupted(made_up):
 
     assert search(base(), MADE, 7, recalled) == whole
     assert fresh == [4, 5, 6]
+
+
+def test_the_winner_of_another_search_is_tried_second_and_says_whose_it_is(made_up):
+    found = {"learning.rate": 0.007, "model.dropout": 0.1, "model.width": 9}  # a width is not searched
+    rows = search(base(), MADE, 3, peak, winner=tune.Winner("quick", found))
+    told = [(tune.within(row.config["model"], row.config["learning"], SEARCHED), placed(row)) for row in rows]
+    assert told[1][0] == OWN | {"learning.rate": 0.007, "model.dropout": 0.1}
+    assert [place.get("source") for _, place in told] == [None, "quick", None]
+    assert {row.config["model"]["width"] for row in rows} == {5}
+    new, _ = adopting.changed({}, studies(rows[:2]))
+    assert new[COPYING]["lstm"]["tuned"]["tried"] == "the winner of the search of suite quick"
+
+
+def test_a_winner_that_says_what_the_suite_says_gives_its_place_to_the_search(made_up):
+    same = search(base(), MADE, 3, peak, winner=tune.Winner("quick", {"learning.rate": 1e-3}))
+    assert same == search(base(), MADE, 3, peak)
+
+
+def test_winners_are_read_from_the_folder_of_a_search(tmp_path):
+    rows = [outcome(candidate(base(), OWN | {"learning.rate": rate}, n, (), SEARCHED), 9 * n) for n, rate in
+            enumerate((0.01, 0.02))]  # fmt: skip
+    for row in rows:
+        record.append(tmp_path, row)
+    assert tune.winners(tmp_path) == {(COPYING, "lstm"): tune.Winner("", OWN | {"learning.rate": 0.02})}
 
 
 def test_another_seed_searches_elsewhere():
@@ -346,10 +370,13 @@ def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd
         (["tune", "nowhere"], "unknown suite 'nowhere'"),
         (["tune", "quick", "--tasks", COPYING, "--set", "lstm.nothing=1"], "has no setting 'nothing'"),
         (["adopt", "nowhere"], "nowhere/results.jsonl cannot be read"),
+        (["tune", "quick", "--from", "plain"], "holds no search; expected a folder that `seqbench tune` wrote"),
     ],
 )
 def test_a_mistake_is_one_line(words, part, monkeypatch, capfd, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / record.RESULTS).touch()  # a run that no search wrote
     monkeypatch.setattr(sys, "argv", ["seqbench", *words])
     with pytest.raises(SystemExit) as stop:
         cli.main()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import disk, record, suites, workers
-from bench.commands.tune import Space, Study, Values, fixed, mark, said_of, space_of, spent, studies, within
+from bench.commands.tune import Space, Study, Values, fixed, mark, placed, said_of, space_of, spent, studies, within
 from bench.record import Result
 from bench.trial import Trial
 from bench.typed import UsageError, listed
@@ -89,7 +89,7 @@ def changed(settings: dict[str, Any], found: Iterable[Study]) -> tuple[dict[str,
             "tuned": provenance(study, best, searched)
         }
         told[study.task] = by_task
-        number = json.loads(best.made_of["probe_settings"])["number"]
+        number = placed(best)["number"]
         said.append(f"{study.model} on {study.task}: trial {number} of {len(study.rows)}, {said_of(values)}")
     if told != settings and "provenance" in told and not str(told["provenance"]).startswith(TUNED):
         told["provenance"] = f"{TUNED}: {told['provenance']}"
@@ -110,7 +110,8 @@ def _with(cell: dict[str, Any], values: Values) -> dict[str, Any]:
 def provenance(study: Study, best: Result, searched: Space) -> dict[str, Any]:
     """Where a tuned setting comes from: how much was tried, under which budget, on what."""
     metric, first = best.config["notes"]["metric"], study.rows[0].metrics.get("validation")
-    return {
+    source = next((told["source"] for row in study.rows if (told := placed(row)).get("source")), "")
+    return ({"tried": f"the winner of the search of suite {source}"} if source else {}) | {
         "trials": len(study.rows),
         "pruned": study.pruned,
         "failed": sum(row.status != "ok" for row in study.rows),

@@ -15,7 +15,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import identity, record, workers
 from bench.commands import running
@@ -23,6 +23,7 @@ from bench.contest import Contest
 from bench.progress import Progress
 from bench.record import Result
 from bench.trial import Place, Trial
+from bench.typed import UsageError
 from bench.workers import Workers
 
 if TYPE_CHECKING:
@@ -62,33 +63,80 @@ def rule_of(made_of: Mapping[str, str]) -> str:
 
 
 def search(
-    base: Trial, made_of: Mapping[str, str], trials: int, run: Callable[[Trial], Result], seconds: float = 0.0
+    base: Trial,
+    made_of: Mapping[str, str],
+    trials: int,
+    run: Callable[[Trial], Result],
+    seconds: float = 0.0,
+    winner: Winner | None = None,
 ) -> list[Result]:
     """Runs the trials of one model on one task; with `seconds`, none is begun once so many were trained for.
 
-    `made_of`: what the suite's own trial is made of. `run` runs a trial, or recalls it where it is stored.
+    `made_of`: what the suite's own trial is made of. `run` runs a trial, or recalls it where it is stored. The `winner`
+    of another search is the second trial, unless it says nothing else than the suite: then that one is proposed too.
     """
     searched = space(base.model, rule_of(made_of))
     own = within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
+    given = _given(winner, own, searched)
     done: list[Result] = []
     for number in range(trials if searched else 1):
         if seconds and spent(done) >= seconds:
             break
-        values = own if number == 0 else proposed(searched, done, number, base.seed)
-        done.append(run(candidate(base, values, number, bars(done, base.points), searched)))
+        known = number == 1 and winner is not None and bool(given)
+        values = own if number == 0 else given if known else proposed(searched, done, number, base.seed)
+        source = winner.suite if known and winner else ""
+        done.append(run(candidate(base, values, number, bars(done, base.points), searched, source)))
     return done
 
 
-def search_all(chosen: Sequence[Trial], trials: int, seconds: float, folder: Path, device: str, threads: int) -> None:
-    """Searches settings of every model on every task into a folder, telling what each search came to."""
+def _given(winner: Winner | None, own: Values, searched: Space) -> Values:
+    """The suite's own values with the winner's over them; nothing where these are no other."""
+    values = own | {key: value for key, value in (winner.values if winner else {}).items() if key in searched}
+    return values if values != own else {}
+
+
+class Winner(NamedTuple):
+    """What a search of another suite came to: its settings, and whose they are."""
+
+    suite: str
+    values: Values
+
+
+def winners(folder: Path) -> dict[tuple[str, str], Winner]:
+    """By task and model, what the searches of a folder came to. Raises UsageError where it holds none."""
+    found = studies(record.read(folder))
+    if not found:
+        raise UsageError(f"{folder} holds no search; expected a folder that `seqbench tune` wrote")
+    best = {(study.task, study.model): row for study in found if (row := study.best) is not None}
+    return {
+        cell: Winner(row.suite, within(row.config["model"], row.config["learning"], space_of(row)))
+        for cell, row in best.items()
+    }
+
+
+def search_all(
+    chosen: Sequence[Trial],
+    trials: int,
+    seconds: float,
+    folder: Path,
+    device: str,
+    threads: int,
+    known: Path | None = None,
+) -> None:
+    """Searches settings of every model on every task into a folder, telling what each search came to.
+
+    `known`: the folder of another search, whose winners are tried first.
+    """
+    given = winners(known) if known else {}
     with workers.workers(1800.0) as some, Progress(len(chosen) * trials) as progress:
         place = some.place(device, threads)
-        known = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
+        pairs = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
         running.writable(folder)
         progress.say(f"{trials} trials of {len(chosen)} pairs of model and task on {place.device} into {folder}")
         runner = Runner(folder, place, progress, some)
-        for trial, made_of in known:
-            progress.say(told(search(trial, made_of, trials, runner.run, seconds)))
+        for trial, made_of in pairs:
+            winner = given.get((trial.task, trial.model))
+            progress.say(told(search(trial, made_of, trials, runner.run, seconds, winner)))
 
 
 def spent(rows: Sequence[Result]) -> float:
@@ -97,14 +145,21 @@ def spent(rows: Sequence[Result]) -> float:
     return sum(told) + max(told, default=0.0) * (len(rows) - len(told))
 
 
-def candidate(base: Trial, values: Values, number: int, least: Sequence[float], searched: Space | None = None) -> Trial:
-    """The trial of a search that tries these values."""
+def candidate(
+    base: Trial,
+    values: Values,
+    number: int,
+    least: Sequence[float],
+    searched: Space | None = None,
+    source: str = "",
+) -> Trial:
+    """The trial of a search that tries these values; `source` is the suite whose search they come from, if any."""
     chosen: dict[str, dict[str, Any]] = {"model": {}, "learning": {}}
     for key, value in values.items():
         part, _, name = key.partition(".")
         chosen[part][name] = value
     place: dict[str, Any] = {"number": number, "space": json.dumps(searched or {}, sort_keys=True)}
-    place |= {"bars": list(least)} if least else {}
+    place |= ({"bars": list(least)} if least else {}) | ({"source": source} if source else {})
     return dataclasses.replace(
         base,
         probe="tune",
@@ -250,7 +305,7 @@ def studies(rows: Iterable[Result]) -> list[Study]:
     found: dict[tuple[str, str, str], dict[int, Result]] = {}
     for row in rows:
         if row.probe == "tune":
-            number = int(json.loads(row.made_of["probe_settings"])["number"])
+            number = int(placed(row)["number"])
             found.setdefault((row.task, row.model, unsearched(row)), {})[number] = row
     return [
         Study(model, task, tuple(numbered[number] for number in sorted(numbered)))
@@ -258,10 +313,15 @@ def studies(rows: Iterable[Result]) -> list[Study]:
     ]
 
 
+def placed(row: Result) -> dict[str, Any]:
+    """Which place a trial has in its search: its number, space, bars; source: the suite whose search gave it."""
+    told: dict[str, Any] = json.loads(row.made_of["probe_settings"])
+    return told
+
+
 def space_of(row: Result) -> Space:
     """What the search of a trial went through."""
-    told = json.loads(json.loads(row.made_of["probe_settings"]).get("space") or "{}")
-    return told or space(row.model, rule_of(row.made_of))
+    return json.loads(placed(row).get("space") or "{}") or space(row.model, rule_of(row.made_of))
 
 
 def unsearched(row: Result) -> str:

@@ -25,6 +25,7 @@ class Config(Settings):
 
     number: Annotated[int, Range(0, 100_000)] = 0
     space: str = ""  # what was searched, as JSON: the ends or the choices of each setting
+    source: str = ""  # the suite whose search found these values before
     bars: tuple[float, ...] | None = None  # best on validation that each evaluation has to come to, the last aside
 
 

@@ -97,13 +97,15 @@ def signed(value: float, metric: str) -> str:
     return f"+{text}" if value > 0 else text
 
 
-def _amount(value: float, one: Difference) -> str:
+def amount(value: float, one: Difference) -> str:
+    """A number of either run, as its kind is written."""
     if one.kind in ("quality", "long"):
         return words.number(value, one.metric)
     return words.memory(value) if one.metric.endswith("_bytes") else words.significant(value)
 
 
-def _within(one: Difference) -> str:
+def within(one: Difference) -> str:
+    """ "+0.3 to +4.2"; "–" where there is no interval."""
     if one.low is None or one.high is None:
         return "–"
     if one.kind in ("quality", "long"):
@@ -152,8 +154,8 @@ def _environments(found: Differences) -> Iterator[str]:
 def _rows(found: Sequence[Difference]) -> Iterator[str]:
     rows = [
         [
-            one.name, words.task(one.task), one.label, f"{_amount(one.first, one)} → {_amount(one.second, one)}",
-            change(one), f"[{_within(one)}]" if one.low is not None else "", f"over {one.over}" if one.over else "",
+            one.name, words.task(one.task), one.label, f"{amount(one.first, one)} → {amount(one.second, one)}",
+            change(one), f"[{within(one)}]" if one.low is not None else "", f"over {one.over}" if one.over else "",
             "" if one.p is None else f"p {_p(one)}" if one.p < 0.001 else f"p = {_p(one)}", one.verdict,
             "; ".join(one.notes),
         ]
@@ -251,8 +253,8 @@ def _table(runs: tuple[str, str], title: str, found: Sequence[Difference], of: i
     rows = tuple(
         (
             _name(one), *((Cell(words.task(one.task)),) if ratio else ()), Cell(one.label),
-            Cell(_amount(one.first, one)), Cell(_amount(one.second, one)), Cell(change(one)),
-            Cell(_within(one), note=one.over), Cell(_p(one)),
+            Cell(amount(one.first, one)), Cell(amount(one.second, one)), Cell(change(one)),
+            Cell(within(one), note=one.over), Cell(_p(one)),
             Cell(one.verdict, note="; ".join(one.notes), strong=one.verdict not in COUNTED),
         )
         for one in found
@@ -273,7 +275,7 @@ def _drawing(kind: Kind, title: str, found: Sequence[Difference], most: int = 24
     if not shown:
         return
     ratio = kind in ("time", "speed")
-    ends = [f"{_brief(one)} ({_within(one)}), {one.verdict}" for one in shown]
+    ends = [f"{_brief(one)} ({within(one)}), {one.verdict}" for one in shown]
     yield Drawing(
         drawn.forest([drawn.Bar(_labelled(one, ratio), one) for one in shown], ratio),
         f"differences-{slug(kind)}-{slug(title)}",

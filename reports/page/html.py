@@ -21,6 +21,7 @@ from reports.figures.svg import Drawn, drawn
 from reports.magnitude import carried
 from reports.page.page import Page, page
 from reports.parts import Drawing
+from reports.rows.lean import passed_over
 from reports.rows.stored import gather
 from reports.told import Tell, counted, quiet
 
@@ -37,7 +38,8 @@ def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
     tell("reading results")
     stored = gather([Path(run) for run in runs])
     tell(f"comparing {words.plural(len(stored.rows), 'row')}")
-    return written(page(stored), out, frames.trials(stored, frames.MOST), tell)
+    with passed_over():
+        return written(page(stored), out, frames.trials(stored, frames.MOST), tell)
 
 
 def written(found: Page, out: Path, rows: DataFrame, tell: Tell = quiet) -> Path:

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any
 
 from bench.record import Result
-from reports.rows._lean import Shared, tidy
 from reports.rows.artifacts import SHOWN
 from reports.rows.fields import mapping, number, numbers, sequence, text
+from reports.rows.lean import Shared, tidy
 from reports.words import whole
 
 PROBES = ("quality", "floor")
@@ -59,7 +59,7 @@ def checked(row: dict[str, Any], shared: Shared) -> Result:
         **texts,
         seed=int(number(get("seed")) or 0),
         metrics=numbers(get("metrics")),
-        config=shared(config),
+        config=shared.within(config),
         budget=tidy(mapping(get("budget"))),
         environment=shared(mapping(get("environment"))),
         signatures=shared({k: text(v) for k, v in mapping(get("signatures")).items()}),

@@ -8,11 +8,14 @@ from typing import Any
 
 from reports.words import whole
 
-NUMBER = int | float  # made once: a million of them are looked at
+NUMBER = int | float  # made once
+INFINITE = math.inf
 
 
 def number(value: Any) -> float | None:
     """A finite number, else None: JSON knows NaN in Python only, and a report none."""
+    if value.__class__ is float:  # most are, and a million of them are looked at
+        return value if -INFINITE < value < INFINITE else None  # NaN is between nothing
     try:
         return float(value) if isinstance(value, NUMBER) and math.isfinite(value) else None
     except OverflowError:  # an integer of thousands of digits

@@ -80,6 +80,15 @@ def settings(result: Result) -> dict[str, str]:
     return {k: v for k, v in flat(_told(result)) if k.rsplit(".", 1)[-1] != "seed"}
 
 
+def way(result: Result) -> tuple[object, ...]:
+    """Equal for trials that were told the same, seeds aside; soon found, and true only of rows that were read together.
+
+    Equal dictionaries of such rows are one object. Of those that differ here, some may still be told the same.
+    """
+    told = [(k, id(v) if isinstance(v, dict) else str(v)) for k, v in result.config.items() if k != "seeds"]
+    return (*told, id(result.environment), str(allowed(result)))
+
+
 def configuration(result: Result) -> str:
     """The settings as one text, the same for trials that differ in their seed alone."""
     whole_text = json.dumps(_told(result), sort_keys=True)

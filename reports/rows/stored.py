@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from bench import record
 from bench.record import RecordError, Result
 from reports import ReportError, words
-from reports.rows._lean import Shared, uncollected
 from reports.rows.artifacts import Answer, Attention, answered, attended
 from reports.rows.checked import CLAIMED, LONG, PROBES, SPEED, TUNED, checked
 from reports.rows.fields import mapping, sequence
+from reports.rows.lean import Shared, uncollected
 from reports.rows.settings import base, data, differing, flat, own_data, settings, variant
 from reports.words import APART
 

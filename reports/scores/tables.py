@@ -14,7 +14,7 @@ import pandas as pd
 from bench import statistics
 from bench.statistics import Interval
 from reports import words
-from reports.rows.settings import allowed, configuration, data, differing, own_data, settings, variant
+from reports.rows.settings import configuration, data, differing, own_data, settings, variant, way
 from reports.rows.stored import Row, Stored
 from reports.scores import _corpus, _items
 from reports.scores._failed import failures
@@ -52,9 +52,8 @@ class Line:
         ways: dict[object, Row] = {}
         for row in self.rows:  # equal dictionaries are one object, and the seeds are told apart from what they seed
             r = row.result
-            told = [(k, id(v) if isinstance(v, dict) else str(v)) for k, v in r.config.items() if k != "seeds"]
-            shared = id(r.environment), id(r.made_of), id(r.signatures), r.model, r.main, data(r), own_data(r)
-            ways.setdefault((*told, *shared, str(allowed(r))), row)
+            told = id(r.made_of), id(r.signatures), r.model, r.main, data(r), own_data(r)
+            ways.setdefault((*way(r), *told), row)
         return tuple(ways.values())
 
     @cached_property
@@ -181,11 +180,11 @@ class _Group:
 
 def _groups(rows: Sequence[Row]) -> list[_Group]:
     found: dict[tuple[str, str, str], dict[int, Row]] = {}
-    known: dict[tuple[int, int, str], str] = {}  # by what the settings are made of: few, where rows are many
+    known: dict[tuple[object, ...], str] = {}  # by what the settings are made of: few, where rows are many
     for row in rows:
         r = row.result
         if r.probe == "quality":
-            made = id(r.config), id(r.environment), str(allowed(r))
+            made = way(r)
             if made not in known:
                 known[made] = configuration(r)
             # a seed run twice (by two versions of the code, say) is still one seed: the later row stands

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,16 @@ from typing import Any
 from reports.words import whole
 
 DEEPEST = 12  # dictionaries within dictionaries; beyond that somebody tries the stack
+
+
+@contextmanager
+def passed_over() -> Iterator[None]:
+    """What is held already is no business of the collector meanwhile: statsmodels asks for every collection in full."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager
@@ -27,21 +36,27 @@ def uncollected() -> Iterator[None]:
 
 
 class Shared:
-    """Gives equal dictionaries back as one and the same, so it must not be changed by anybody."""
+    """Gives equal dictionaries back as one and the same, so they must not be changed by anybody."""
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, dict[str, Any]] = {}
+        self._kept: dict[str, dict[str, Any]] = {}
         self._texts: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     def __call__(self, value: dict[str, Any]) -> dict[str, Any]:
-        """The dictionary, the one kept before where it is equal; so are the dictionaries in it."""
+        """The dictionary, the one kept before where it is equal."""
         try:
-            key = _digest(repr(value))
+            key = repr(value)
         except RecursionError:
             return tidy(value)
-        if key not in self._kept:
-            self._kept[key] = {sys.intern(whole(name)): self._inner(told) for name, told in value.items()}
-        return self._kept[key]
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = tidy(value)
+        return kept
+
+    def within(self, value: dict[str, Any]) -> dict[str, Any]:
+        """A dictionary of its own, in which equal dictionaries are one and the same."""
+        own = {name: self(told) if isinstance(told, dict) else tidy(told) for name, told in value.items()}
+        return {sys.intern(whole(name)): told for name, told in own.items()}
 
     def texts(self, value: dict[str, str]) -> dict[str, str]:
         """A dictionary of texts alone, the one kept before where it is equal: a quarter of the time."""
@@ -49,18 +64,6 @@ class Shared:
         if key not in self._texts:
             self._texts[key] = {sys.intern(whole(name)): whole(text) for name, text in key}
         return self._texts[key]
-
-    def _inner(self, told: Any) -> Any:
-        if not isinstance(told, dict):
-            return tidy(told)
-        key = _digest(repr(told))
-        if key not in self._kept:
-            self._kept[key] = tidy(told)
-        return self._kept[key]
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
 
 
 def tidy(value: Any, depth: int = DEEPEST) -> Any:
