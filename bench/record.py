@@ -16,6 +16,7 @@ import json
 import os
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -227,11 +228,11 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     if len(line) > LARGEST_ROW + 1:
         return None
     content = line.rstrip(b"\n")
-    seal = SEAL.search(content)
+    seal = SEAL.search(content, max(0, len(content) - SEALED))
     if seal and _sum(content[: seal.end(1) + 1]) != seal[2].decode():
         return None
     try:
-        row = DECODER.decode(content.decode("utf-8-sig", "surrogatepass"))
+        row = DECODER.decode(content.removeprefix(BOM_UTF8).decode(errors="surrogatepass"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(row, dict) or not row.keys() >= NEEDED or type(row["schema"]) is not int:

@@ -9,8 +9,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +26,7 @@ from reports.sections import speed
 
 MOST = 200  # metrics in a file, and settings, so that its size grows with the rows alone
 PIECE, ROWS = 2**20, 4096  # letters and rows of a file that are held at once
+FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, as in a set of letters
 LONGEST = 4000  # letters of a text in a file
 LOW, HIGH = "_low", "_high"  # ends of the interval of a measurement
 WHOLE = 2**63  # the first whole number that a column cannot hold
@@ -321,10 +323,10 @@ def spreadsheet(frame: pd.DataFrame) -> Iterator[str]:
     """A frame as CSV, in pieces of whole lines; a text that a spreadsheet would take for a formula is quoted."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    pieces = (frame[n : n + ROWS].astype(object) for n in range(0, len(frame), ROWS))  # objects are read faster
-    rows = (row for piece in pieces for row in piece.itertuples(index=False, name=None))
-    for row in chain([map(str, frame.columns)], rows):
-        writer.writerow([_literal(cell) if isinstance(cell, str) else "" if cell != cell else cell for cell in row])
+    writer.writerow(_literal(str(name)) for name in frame.columns)
+    for start in range(0, len(frame), ROWS):
+        piece = frame[start : start + ROWS]
+        writer.writerows(zip(*(_cells(piece.iloc[:, place]) for place in range(piece.shape[1])), strict=True))
         if buffer.tell() > PIECE:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -332,11 +334,19 @@ def spreadsheet(frame: pd.DataFrame) -> Iterator[str]:
     yield buffer.getvalue()
 
 
+def _cells(column: pd.Series[Any]) -> list[Any]:
+    """A column's cells as they are written: empty where there is nothing."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return ["" if cell != cell else cell for cell in column.tolist()]
+    return [_literal(cell) if isinstance(cell, str) else "" if cell != cell else cell for cell in column.tolist()]
+
+
 @functools.lru_cache(maxsize=4096)
 def _literal(text: str) -> str:
     """A text that no spreadsheet takes for a formula, neither where it begins nor where a semicolon parts cells."""
-    text = re.sub(r"(;\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])", r"\1'\2", text)
-    return f"'{text}" if re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", text) else text
+    if ";" in text:
+        text = re.sub(rf"(;\s*)([{FORMULA}])", r"\1'\2", text)
+    return f"'{text}" if re.match(rf"\s*[{FORMULA}]", text) else text
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

@@ -266,9 +266,10 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def several(words: Sequence[str], last: str = "and", most: int = 8) -> str:
-    """ "a, b and 12 more"; all of them where they are few."""
-    return listed(words if len(words) <= most + 1 else [*words[:most], f"{len(words) - most:,} more"], last)
+def several(words: Sequence[str], last: str = "and", most: int = 8, of: int = 0) -> str:
+    """ "a, b and 12 more"; all of them where they are few. `of`: how many there are where these are the first alone."""
+    whole = max(of, len(words))
+    return listed(words if whole <= most + 1 else [*words[:most], f"{whole - most:,} more"], last)
 
 
 def plural(n: int, word: str) -> str:

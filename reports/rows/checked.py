@@ -6,7 +6,6 @@ Here are the kinds of probes that reports know, too.
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from typing import Any
 
 from bench.record import Result
@@ -74,8 +73,8 @@ def _made_of(row: dict[str, Any]) -> dict[str, str]:
     """The data's checksum; of a training's quality, the checksum of each file of code too."""
     made = mapping(row.get("made_of"))
     quality = row["probe"] == "quality"
-    named = ((k, v) for k, v in made.items() if (k == "data" and v) or (quality and k.endswith(".py")))
-    return {k: v if isinstance(v, str) else text(v) for k, v in islice(named, CODE)}
+    named = [(k, v) for k, v in made.items() if (k[-3:] == ".py" and quality) or (k == "data" and v)]
+    return {k: v if isinstance(v, str) else text(v) for k, v in named[:CODE]}
 
 
 def _curve(row: dict[str, Any]) -> list[dict[str, float]]:

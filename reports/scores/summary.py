@@ -76,7 +76,8 @@ def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
 def _unlike(found: dict[str, list[Line]]) -> Iterator[str]:
     for task, lines in found.items():
         rows = [row.result for line in lines if line.kind == "model" for row in line.rows]
-        if len({json.dumps(r.config.get("task"), sort_keys=True) for r in rows}) > 1:
+        told = {id(of): of for of in (r.config.get("task") for r in rows)}  # rows that were told the same share it
+        if len({json.dumps(of, sort_keys=True) for of in told.values()}) > 1:
             yield f"{words.task(task)} was run with unlike task settings: those lines are not comparable."
         if len({r.main for r in rows}) > 1:
             yield f"{words.task(task)} was run with unlike main metrics: its ranking is not meaningful."

@@ -65,8 +65,9 @@ class Line:
     @cached_property
     def means(self) -> Means:
         """Metric -> mean over the seeds that measured it."""
-        names = dict.fromkeys(name for row in self.rows for name in row.result.metrics)
-        return {n: float(np.mean([r.result.metrics[n] for r in self.rows if n in r.result.metrics])) for n in names}
+        told = [row.result.metrics for row in self.rows]
+        names = dict.fromkeys(name for metrics in told for name in metrics)
+        return {name: float(np.mean([metrics[name] for metrics in told if name in metrics])) for name in names}
 
     @cached_property
     def value(self) -> float:

@@ -38,10 +38,10 @@ def _span(line: Line) -> list[str]:
 def _seeds(line: Line) -> list[str]:
     if line.kind == "floor":
         return ["a floor: it needs no sequence model"]
-    scored = zip(line.rows, line.values, strict=True)
+    scored = zip(line.rows[: SEEDS + 1], line.values, strict=False)
     scores = [f"seed {row.result.seed} {words.number(value, line.metric)}" for row, value in scored]
     failed = [f"{words.plural(line.failed, 'seed')} gave no number"] if line.failed else []
-    return [words.several(scores, most=SEEDS), *failed]
+    return [words.several(scores, most=SEEDS, of=len(line.rows)), *failed]
 
 
 def series(lines: Iterable[Line]) -> tuple[tuple[str, str], ...]:
