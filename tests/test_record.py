@@ -170,3 +170,16 @@ def test_a_large_folder_is_read_quickly_and_in_little_memory(tmp_path):
     assert int(rows) == number
     assert float(seconds) < number / 10_000
     assert int(kilobytes) < 400_000
+
+
+def test_a_byte_order_mark_before_an_old_row_does_not_hide_it(tmp_path):
+    told = dataclasses.asdict(row()) | {"schema": 1}
+    (tmp_path / "results.jsonl").write_text(json.dumps(told) + "\n", encoding="utf-8-sig")
+    assert [one.metrics for one in record.read(tmp_path)] == [{"bleu": 12.5}]
+
+
+def test_what_looks_like_a_seal_within_a_text_seals_nothing(tmp_path):
+    inside = ', "after": "0123456789abcdef", "sum": "0123456789abcdef"}'
+    record.append(tmp_path, row(reason=inside))
+    record.append(tmp_path, row(reason=f"{inside}\n"))
+    assert [one.reason for one in record.read(tmp_path)] == [inside, f"{inside}\n"]

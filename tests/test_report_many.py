@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
@@ -16,6 +17,7 @@ from test_report import MAIN, MODELS, answered, attention, inert, seen, text
 from bench import record
 from reports import parts
 from reports.page.html import write
+from reports.rows import lean, settings
 from reports.rows.stored import gather
 from reports.scores import tables
 
@@ -159,6 +161,30 @@ def test_few_rows_are_all_shown(tmp_path):
     assert parts.limits(2001) is parts.TIGHT
     assert parts.first(range(3), 3, 3, "rows") == ([0, 1, 2], "")
     assert parts.first(range(9), 3, 9, "rows") == ([0, 1, 2], "Showing the first 3 of 9 rows.")
+
+
+def test_rows_that_were_told_the_same_share_it_and_their_way_tells_settings_apart(tmp_path):
+    run = fill(tmp_path / "run", 40, tasks=["translation"])
+    trials = [row.result for row in gather([run]).trials]
+    for group in ("model", "learning", "task"):
+        assert len({id(r.config[group]) for r in trials if group in r.config}) == 1
+    assert len({json.dumps(r.config["seeds"]) for r in trials}) == len(trials)
+    ways = {settings.way(r) for r in trials}
+    assert len(ways) == len({settings.configuration(r) for r in trials}) == 1
+    wide = fill(tmp_path / "wide", 40, True, ["translation"])
+    trials = [row.result for row in gather([wide]).trials]
+    assert len({settings.way(r) for r in trials}) == len({settings.configuration(r) for r in trials}) == len(trials)
+
+
+def test_what_is_passed_over_by_the_collector_is_its_business_again_afterwards():
+    def left():
+        with lean.passed_over():
+            assert gc.get_freeze_count() > 0
+            raise KeyError("lost")
+
+    with pytest.raises(KeyError, match="lost"):
+        left()
+    assert gc.get_freeze_count() == 0
 
 
 if __name__ == "__main__":  # python tests/test_report_many.py OUT ROWS [sweep]: how long, and how much memory
