@@ -140,8 +140,8 @@ def tune(
     out: Annotated[str, typer.Option(help="Folder of results; default runs/SUITE-tuning.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="TASK=DIR: one's own data for a task.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, as for `seqbench run`.")] = None,
-    known: Annotated[
-        Path | None, typer.Option("--from", help="Folder of another search, whose winners are tried first.")
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of another search, whose winners are tried as trial 1.")
     ] = None,
 ) -> None:
     """Searches good settings: equally many trials for every model, chosen on validation; the test is never read.
@@ -156,7 +156,7 @@ def tune(
     if not chosen:
         raise UsageError(f"suite {suite} trains nothing for its quality: there is nothing to tune")
     folder = Path(out or f"runs/{suite}-tuning")
-    tuning.search_all(chosen, trials, seconds, folder, device, threads, known)
+    tuning.search_all(chosen, trials, seconds, folder, device, threads, source)
     print(f"Results: {folder / 'results.jsonl'}")
     print(f"Report:  seqbench report {folder} --out {folder / 'report'}")
     print(f"Adopt:   seqbench adopt {folder}")

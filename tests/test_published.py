@@ -299,7 +299,7 @@ def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is
     assert contrasts.named(readme) == {"first", "second", "later"}
     assert contrasts.refreshed(readme, shelved) == [
         "README.md: differences of first and second",
-        "README.md: later not published, so the differences stay as they were",
+        "README.md: differences of first and later stay as they were: later not published",
     ]
     said = readme.read_text()
     assert said.endswith(APART.format("later"))
@@ -309,8 +309,33 @@ def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is
     assert (task, model, verdict) == ("sentiment, accuracy %", "LSTM", one.verdict)
     assert float(after) - float(before) == pytest.approx(one.change, abs=0.11)
     assert change.startswith(f"+{one.change:.1f} points [+")
+    assert "Second minus first; intervals over " in said
+    assert "; verdicts corrected by Holm over 1 test." in said
     contrasts.refreshed(readme, shelved)
     assert readme.read_text() == said
+
+
+def test_runs_without_a_score_in_common_leave_the_readme_as_it_is_and_the_rest_is_done(tmp_path, shelved, seqbench):  # noqa: F811
+    readme = shelved.parent / "README.md"
+    throughput(tmp_path / "speed", "lstm")
+    fill(tmp_path / "quality", seeds=1, models={"lstm": 0.7})
+    publish.publish([tmp_path / "speed"], "second", shelved)
+    readme.write_text(APART.format("second"))
+    code, out, _ = seqbench("publish", tmp_path / "quality", "--name", "first", "--into", shelved)
+    assert code == 0
+    assert "differences of first and second stay as they were: first and second have no model and task in common" in out
+    assert readme.read_text() == APART.format("second")
+
+
+def test_prose_that_names_a_closing_marker_stays(tmp_path, shelved):
+    readme = tmp_path / "project" / "README.md"
+    fill(tmp_path / "run", seeds=1, models={"lstm": 0.7})
+    publish.publish([tmp_path / "run"], "first", shelved)
+    prose = "Between.\n<!-- /seqbench:headline --> and <!-- /seqbench:differences --> close them.\n"
+    readme.write_text(MARKED.format("first") + APART.format("first") + prose)
+    shelf.headline(readme, shelved)
+    contrasts.refreshed(readme, shelved)
+    assert readme.read_text().endswith("After.\n" + prose)
 
 
 def test_what_a_readme_asks_for_and_nobody_published_stays_as_it_is(tmp_path, shelved):

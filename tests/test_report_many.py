@@ -176,7 +176,23 @@ def test_rows_that_were_told_the_same_share_it_and_their_way_tells_settings_apar
     assert len({settings.way(r) for r in trials}) == len({settings.configuration(r) for r in trials}) == len(trials)
 
 
+def test_settings_that_only_look_alike_make_no_one_line(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    after, lines = "", []
+    for batch in (32, "32", None, "None"):
+        row = _trial(0, "lstm", "translation", 0, False)
+        lines.append(
+            record.sealed(json.dumps(row | {"config": row["config"] | {"batch": batch}, "id": repr(batch)}), after)
+        )
+        after = lines[-1][-19:-3].decode()
+    (run / record.RESULTS).write_bytes(b"".join(lines))
+    assert len(tables.lines(gather([run]), "translation")) == 4
+
+
 def test_what_is_passed_over_by_the_collector_is_its_business_again_afterwards():
+    before = gc.get_freeze_count()
+
     def left():
         with lean.passed_over():
             assert gc.get_freeze_count() > 0
@@ -184,7 +200,7 @@ def test_what_is_passed_over_by_the_collector_is_its_business_again_afterwards()
 
     with pytest.raises(KeyError, match="lost"):
         left()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == before
 
 
 if __name__ == "__main__":  # python tests/test_report_many.py OUT ROWS [sweep]: how long, and how much memory

@@ -372,6 +372,7 @@ def test_memory_too_little_to_be_seen_leaves_the_figure_whole_and_is_said_in_the
     assert [axes.get_title(loc="left") for axes in drawn.axes] == ["Sentiment: accuracy, %", "training, s"]
     [cell] = [cell for cell in glance.table(found, {}, nothing(), Keys(["lstm"])).rows[0] if cell.text == "0 B"]
     assert cell.note == "too little to be seen in resident memory"
+    assert "in other settings" not in glance.explained(found, {}, nothing())
 
 
 def test_of_many_configurations_the_best_of_each_model_stand_at_a_glance():

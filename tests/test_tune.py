@@ -18,6 +18,7 @@ from bench.commands.tune import bars, candidate, placed, proposed, reached, sear
 from bench.probes import asked
 from bench.record import Result
 from bench.trial import Budget, Place, Trial, run
+from bench.typed import UsageError
 from bench.watch import Watch
 from tasks import configured
 
@@ -133,7 +134,7 @@ def test_the_winner_of_another_search_is_tried_second_and_says_whose_it_is(made_
     assert [place.get("source") for _, place in told] == [None, "quick", None]
     assert {row.config["model"]["width"] for row in rows} == {5}
     new, _ = adopting.changed({}, studies(rows[:2]))
-    assert new[COPYING]["lstm"]["tuned"]["tried"] == "the winner of the search of suite quick"
+    assert new[COPYING]["lstm"]["tuned"]["taken"] == "the winner of the search of suite quick"
 
 
 def test_a_winner_that_says_what_the_suite_says_gives_its_place_to_the_search(made_up):
@@ -147,6 +148,23 @@ def test_winners_are_read_from_the_folder_of_a_search(tmp_path):
     for row in rows:
         record.append(tmp_path, row)
     assert tune.winners(tmp_path) == {(COPYING, "lstm"): tune.Winner("", OWN | {"learning.rate": 0.02})}
+    record.append(tmp_path, outcome(candidate(base(budget=Budget(updates=9)), OWN, 0, ()), 1.0))
+    with pytest.raises(UsageError, match=f"lstm on {COPYING} was searched more than once there"):
+        tune.winners(tmp_path)
+
+
+def test_a_folder_whose_searches_all_failed_has_no_winners(tmp_path):
+    record.append(tmp_path, outcome(candidate(base(), OWN, 0, ()), status="failed"))
+    record.append(tmp_path, dataclasses.replace(outcome(base(), status="failed"), made_of={}))
+    with pytest.raises(UsageError, match="holds no search that came to an end"):
+        tune.winners(tmp_path)
+
+
+def test_a_winner_that_did_not_hold_is_named_with_what_it_came_to():
+    rows = [outcome(candidate(base(), OWN, 0, ()), 40.0)]
+    rows += [outcome(candidate(base(), OWN | {"learning.rate": 0.02}, 1, (), source="quick"), 30.0)]
+    new, _ = adopting.changed({}, studies(rows))
+    assert new[COPYING]["lstm"]["tuned"]["tried"] == "the winner of the search of suite quick, which came to 30.00"
 
 
 def test_another_seed_searches_elsewhere():
@@ -361,6 +379,17 @@ def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd
     assert cell.tuned["trials"] == 5
     best = max(after, key=lambda row: row.metrics["validation"])
     assert cell.learning["rate"] == best.config["learning"]["rate"]
+    quick.write_text(json.dumps({COPYING: {"lstm": {"model": {"width": 8}, "learning": {"rate": 0.0125}}}}))
+    words[-2] = tmp_path / "again"
+    source = ["--from", tmp_path / "tuning"]
+    assert seqbench(*words, 2, *source)[0] == 0
+    [own, won] = record.read(tmp_path / "again")
+    assert (own.config["learning"]["rate"], tune.values_of(won)) == (0.0125, tune.values_of(best))
+    assert seqbench(*words, 2, *source)[0] == 0
+    assert len([*record.read(tmp_path / "again")]) == 2
+    code, _, err = seqbench(*words, 3)
+    assert code == 2
+    assert "holds another search of lstm" in err
 
 
 @pytest.mark.parametrize(
@@ -370,7 +399,10 @@ def test_a_search_is_run_resumed_told_and_adopted_by_commands(monkeypatch, capfd
         (["tune", "nowhere"], "unknown suite 'nowhere'"),
         (["tune", "quick", "--tasks", COPYING, "--set", "lstm.nothing=1"], "has no setting 'nothing'"),
         (["adopt", "nowhere"], "nowhere/results.jsonl cannot be read"),
-        (["tune", "quick", "--from", "plain"], "holds no search; expected a folder that `seqbench tune` wrote"),
+        (["tune", "quick", "--from", "elsewhere"], "--from elsewhere: there is no results.jsonl in it"),
+        (["tune", "quick", "--from", "plain", "--out", "plain"], "is the folder that is written; name another"),
+        (["tune", "quick", "--from", "plain", "--trials", "1"], "--from needs --trials 2 at least"),
+        (["tune", "quick", "--from", "plain"], "--from plain holds no search that came to an end"),
     ],
 )
 def test_a_mistake_is_one_line(words, part, monkeypatch, capfd, tmp_path):

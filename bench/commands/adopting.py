@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import disk, record, suites, workers
-from bench.commands.tune import Space, Study, Values, fixed, mark, placed, said_of, space_of, spent, studies, within
+from bench.commands.tune import Space, Study, Values, fixed, mark, placed, said_of, space_of, spent, studies, values_of
 from bench.record import Result
 from bench.trial import Trial
 from bench.typed import UsageError, listed
@@ -83,7 +83,7 @@ def changed(settings: dict[str, Any], found: Iterable[Study]) -> tuple[dict[str,
             )
             continue
         searched = space_of(best)
-        values = within(best.config["model"], best.config["learning"], searched)
+        values = values_of(best)
         by_task = dict(told.get(study.task, {}))
         by_task[study.model] = _with(by_task.get(study.model, {}), values) | {
             "tuned": provenance(study, best, searched)
@@ -110,8 +110,7 @@ def _with(cell: dict[str, Any], values: Values) -> dict[str, Any]:
 def provenance(study: Study, best: Result, searched: Space) -> dict[str, Any]:
     """Where a tuned setting comes from: how much was tried, under which budget, on what."""
     metric, first = best.config["notes"]["metric"], study.rows[0].metrics.get("validation")
-    source = next((told["source"] for row in study.rows if (told := placed(row)).get("source")), "")
-    return ({"tried": f"the winner of the search of suite {source}"} if source else {}) | {
+    return {
         "trials": len(study.rows),
         "pruned": study.pruned,
         "failed": sum(row.status != "ok" for row in study.rows),
@@ -124,7 +123,19 @@ def provenance(study: Study, best: Result, searched: Space) -> dict[str, Any]:
         "device": best.environment.get("device", ""),
         "torch": best.environment.get("libraries", {}).get("torch", ""),
         "day": best.time[:10],
-    }
+    } | _held(study, best)
+
+
+def _held(study: Study, best: Result) -> dict[str, str]:
+    """Whether the winner of another search held here, where one was tried."""
+    row = next((row for row in study.rows if placed(row).get("source")), None)
+    if row is None:
+        return {}
+    whose = f"the winner of the search of suite {placed(row)['source']}"
+    if row is best:
+        return {"taken": whose}
+    came = f", which came to {row.metrics['validation']:.2f}" if row.status == "ok" else ", which failed"
+    return {"tried": f"{whose}{came}"}
 
 
 def written(settings: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from bench.contest import Contest
 from bench.progress import Progress
 from bench.record import Result
 from bench.trial import Place, Trial
-from bench.typed import UsageError
+from bench.typed import UsageError, listed
 from bench.workers import Workers
 
 if TYPE_CHECKING:
@@ -73,45 +73,60 @@ def search(
     """Runs the trials of one model on one task; with `seconds`, none is begun once so many were trained for.
 
     `made_of`: what the suite's own trial is made of. `run` runs a trial, or recalls it where it is stored. The `winner`
-    of another search is the second trial, unless it says nothing else than the suite: then that one is proposed too.
+    of another search is trial 1, unless its settings are the suite's own; then trial 1 is proposed like the rest.
     """
-    searched = space(base.model, rule_of(made_of))
-    own = within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
-    given = _given(winner, own, searched)
+    searched, own = _asked(base, made_of)
+    won = _won(own, winner, searched)
     done: list[Result] = []
     for number in range(trials if searched else 1):
         if seconds and spent(done) >= seconds:
             break
-        known = number == 1 and winner is not None and bool(given)
-        values = own if number == 0 else given if known else proposed(searched, done, number, base.seed)
-        source = winner.suite if known and winner else ""
+        if number == 1 and winner is not None and won != own:
+            values, source = won, winner.suite
+        else:
+            values, source = own if number == 0 else proposed(searched, done, number, base.seed), ""
         done.append(run(candidate(base, values, number, bars(done, base.points), searched, source)))
     return done
 
 
-def _given(winner: Winner | None, own: Values, searched: Space) -> Values:
-    """The suite's own values with the winner's over them; nothing where these are no other."""
-    values = own | {key: value for key, value in (winner.values if winner else {}).items() if key in searched}
-    return values if values != own else {}
+def _asked(base: Trial, made_of: Mapping[str, str]) -> tuple[Space, Values]:
+    """What is searched, and what the suite's own trial sets of it."""
+    searched = space(base.model, rule_of(made_of))
+    return searched, within(json.loads(made_of["model_settings"]), json.loads(made_of["learning"]), searched)
+
+
+def _won(own: Values, winner: Winner | None, searched: Space) -> Values:
+    """The suite's own values with those of the winner over them, as far as they are searched."""
+    return own | {key: value for key, value in (winner.values if winner else {}).items() if key in searched}
 
 
 class Winner(NamedTuple):
-    """What a search of another suite came to: its settings, and whose they are."""
+    """What a search came to: its settings, and the suite it was made for."""
 
     suite: str
     values: Values
 
 
 def winners(folder: Path) -> dict[tuple[str, str], Winner]:
-    """By task and model, what the searches of a folder came to. Raises UsageError where it holds none."""
+    """By task and model, what the searches of a folder came to. Raises UsageError where they name no winners."""
+    said = f"--from {folder}"
+    if not (folder / record.RESULTS).exists():
+        raise UsageError(f"{said}: there is no {record.RESULTS} in it; expected a folder that `seqbench tune` wrote")
     found = studies(record.read(folder))
-    if not found:
-        raise UsageError(f"{folder} holds no search; expected a folder that `seqbench tune` wrote")
+    cells = [(study.task, study.model) for study in found]
+    if several := sorted({f"{model} on {task}" for task, model in cells if cells.count((task, model)) > 1}):
+        raise UsageError(f"{said}: {listed(several)} was searched more than once there; expected one search of each")
     best = {(study.task, study.model): row for study in found if (row := study.best) is not None}
-    return {
-        cell: Winner(row.suite, within(row.config["model"], row.config["learning"], space_of(row)))
-        for cell, row in best.items()
-    }
+    if not best:
+        raise UsageError(f"{said} holds no search that came to an end; expected a folder that `seqbench tune` wrote")
+    return {cell: Winner(row.suite, values_of(row)) for cell, row in best.items()}
+
+
+def values_of(row: Result) -> Values:
+    """The settings that a trial of a search tried."""
+    told = [row.config.get(name) for name in ("model", "learning")]
+    model, learning = (one if isinstance(one, dict) else {} for one in told)
+    return within(model, learning, space_of(row))
 
 
 def search_all(
@@ -121,22 +136,50 @@ def search_all(
     folder: Path,
     device: str,
     threads: int,
-    known: Path | None = None,
+    source: Path | None = None,
 ) -> None:
     """Searches settings of every model on every task into a folder, telling what each search came to.
 
-    `known`: the folder of another search, whose winners are tried first.
+    `source`: the folder of another search, whose winners are tried after the suite's own settings. Raises UsageError
+    where there are none, where they would not be tried, or where `folder` holds a search with others.
     """
-    given = winners(known) if known else {}
+    known = _known(source, trials, folder) if source else {}
     with workers.workers(1800.0) as some, Progress(len(chosen) * trials) as progress:
         place = some.place(device, threads)
         pairs = [(trial, some.vouched(trial, place)) for trial in chosen]  # so that a mistake is told at once
+        for trial, made_of in pairs:
+            _one_search(folder, trial, made_of, known.get((trial.task, trial.model)))
         running.writable(folder)
         progress.say(f"{trials} trials of {len(chosen)} pairs of model and task on {place.device} into {folder}")
         runner = Runner(folder, place, progress, some)
         for trial, made_of in pairs:
-            winner = given.get((trial.task, trial.model))
+            winner = known.get((trial.task, trial.model))
+            if source and winner is None:
+                progress.say(f"{trial.model} on {trial.task}: {source} has no winner to try")
             progress.say(told(search(trial, made_of, trials, runner.run, seconds, winner)))
+
+
+def _known(source: Path, trials: int, folder: Path) -> dict[tuple[str, str], Winner]:
+    if source.resolve() == folder.resolve():
+        raise UsageError(f"--from {source} is the folder that is written; name another with --out")
+    if trials < 2:
+        raise UsageError("--from needs --trials 2 at least: the first has the suite's own settings")
+    return winners(source)
+
+
+def _one_search(folder: Path, base: Trial, made_of: Mapping[str, str], winner: Winner | None) -> None:
+    """Raises UsageError where the folder's trial 1 comes from elsewhere: two searches would pass for one."""
+    if not (folder / record.RESULTS).exists():
+        return
+    searched, own = _asked(base, made_of)
+    wanted = winner.suite if winner and _won(own, winner, searched) != own else ""
+    cell = ("tune", base.task, base.model)
+    places = [placed(row) for row in record.read(folder) if (row.probe, row.task, row.model) == cell]
+    if any(place.get("number") == 1 and place.get("source", "") != wanted for place in places):
+        raise UsageError(
+            f"{folder} holds another search of {base.model} on {base.task}, whose trial 1 came from elsewhere; "
+            "name another folder with --out"
+        )
 
 
 def spent(rows: Sequence[Result]) -> float:
@@ -304,8 +347,8 @@ def studies(rows: Iterable[Result]) -> list[Study]:
     """The searches among stored rows, the newest row of each number; what was searched alone may differ within one."""
     found: dict[tuple[str, str, str], dict[int, Result]] = {}
     for row in rows:
-        if row.probe == "tune":
-            number = int(placed(row)["number"])
+        number = placed(row).get("number") if row.probe == "tune" else None
+        if number is not None:  # a trial that died before it had a place is none of a search
             found.setdefault((row.task, row.model, unsearched(row)), {})[number] = row
     return [
         Study(model, task, tuple(numbered[number] for number in sorted(numbered)))
@@ -315,7 +358,7 @@ def studies(rows: Iterable[Result]) -> list[Study]:
 
 def placed(row: Result) -> dict[str, Any]:
     """Which place a trial has in its search: its number, space, bars; source: the suite whose search gave it."""
-    told: dict[str, Any] = json.loads(row.made_of["probe_settings"])
+    told: dict[str, Any] = json.loads(row.made_of.get("probe_settings", "{}"))
     return told
 
 

@@ -15,12 +15,14 @@ DEEPEST = 12  # dictionaries within dictionaries; beyond that somebody tries the
 
 @contextmanager
 def passed_over() -> Iterator[None]:
-    """What is held already is no business of the collector meanwhile: statsmodels asks for every collection in full."""
+    """Hides what is held already from the collector: statsmodels asks for full collections, which look at every row."""
+    others = gc.get_freeze_count()  # what somebody else hid stays hidden
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not others:
+            gc.unfreeze()
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def way(result: Result) -> tuple[object, ...]:
 
     Equal dictionaries of such rows are one object. Of those that differ here, some may still be told the same.
     """
-    told = [(k, id(v) if isinstance(v, dict) else str(v)) for k, v in result.config.items() if k != "seeds"]
+    told = [(k, id(v) if isinstance(v, dict) else repr(v)) for k, v in result.config.items() if k != "seeds"]
     return (*told, id(result.environment), str(allowed(result)))
 
 

@@ -21,7 +21,12 @@ class Beside:
     """A number that was measured beside a training, and how far it is the training's own."""
 
     value: float
-    note: str = ""  # empty where the settings are the training's own
+    note: str = ""  # what has to be known of it; empty where it is the training's own, or one in its settings
+
+    @property
+    def other(self) -> bool:
+        """Whether it was measured in other settings than the training's."""
+        return OTHER in self.note
 
 
 class Timings:
@@ -37,7 +42,9 @@ class Timings:
         """Bytes at the peak of a training step beyond what was held before it; of the training itself where stored."""
         own = line.means.get("peak_bytes")
         found = Beside(own) if own is not None else self._found(line, "peak_bytes")
-        return found if found is None or found.value else dataclasses.replace(found, note=UNSEEN)
+        if found is None or found.value > 0:
+            return found
+        return dataclasses.replace(found, note="; ".join(filter(None, (UNSEEN, found.note))))
 
     def joules(self, line: Line) -> Beside | None:
         """Energy of the training: as stored, else that of one timed step in the same settings times the updates."""

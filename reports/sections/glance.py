@@ -175,7 +175,7 @@ def _notes(found: Found, timings: Timings) -> list[str]:
         said.append(
             "Peak memory is missing where these runs hold no timing of a model: seqbench run speed measures it."
         )
-    if any(one and one.note for one in memory):
+    if any(one and one.other for one in memory):
         said.append("Peak memory comes from timings, some of them in other settings than those of the score.")
     return said
 

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.disk import whole
 from bench.record import RESULTS
-from reports import words
+from reports import ReportError, words
 from reports.compare import contrast, differences
-from reports.compare.verdicts import Difference
+from reports.compare.verdicts import OTHER, Difference
 from reports.page.html import markdown
 
 CLOSED = "<!-- /seqbench:differences -->"
 OPENED = r"<!-- seqbench:differences ([a-z0-9-]+) ([a-z0-9-]+) -->"
-BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*){CLOSED}", re.DOTALL)  # within a pair no other begins
+BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*?){CLOSED}", re.DOTALL)  # within a pair no other begins
 
 
 def refreshed(readme: Path, into: Path) -> list[str]:
     """Writes each table that the README asks for between <!-- seqbench:differences FIRST SECOND --> and its end.
 
-    A line that says so for each; one of whose runs is not published stays as it is. Raises ReportError and RecordError.
+    A line for each that says so, or why it stays as it was: a run is not published, or the two have nothing in common.
     """
     text = readme.read_text("utf-8") if readme.is_file() else ""
     said = []
 
     def told(found: re.Match[str]) -> str:
         names = (found[1], found[2])
-        if waiting := [name for name in names if not (into / name / RESULTS).is_file()]:
-            said.append(f"{readme.name}: {words.listed(waiting)} not published, so the differences stay as they were")
+        try:
+            body = _body(into, *names)
+        except ReportError as error:
+            said.append(f"{readme.name}: differences of {words.listed(names)} stay as they were: {error}")
             return found[0]
         said.append(f"{readme.name}: differences of {words.listed(names)}")
-        return f"<!-- seqbench:differences {names[0]} {names[1]} -->\n\n{_table(into, *names)}\n{CLOSED}"
+        return f"<!-- seqbench:differences {names[0]} {names[1]} -->\n\n{body}\n\n{CLOSED}"
 
     new = BLOCK.sub(told, text)
     if new != text:
@@ -45,11 +48,16 @@ def named(readme: Path) -> set[str]:
     return {name for found in BLOCK.finditer(text) for name in found.groups()[:2]}
 
 
-def _table(into: Path, first: str, second: str) -> str:
+def _body(into: Path, first: str, second: str) -> str:
+    if waiting := [name for name in (first, second) if not (into / name / RESULTS).is_file()]:
+        raise ReportError(f"{words.listed(waiting)} not published")
     found = differences.differences(into / first, into / second)
-    lines = (_line(one) for one in found.of("quality"))
+    own = found.of("quality")
+    if not own:
+        raise ReportError("no scores in common")
     head = f"| task, score | model | {first} | {second} | difference, 95 % interval | verdict |"
-    return "\n".join([head, "|---|---|---:|---:|---:|---|", *lines, ""])
+    table = "\n".join([head, "|---|---|---:|---:|---:|---|", *map(_line, own)])
+    return f"{table}\n\n{markdown(' '.join(_explained(found, own)))}"
 
 
 def _line(one: Difference) -> str:
@@ -60,5 +68,17 @@ def _line(one: Difference) -> str:
 
 
 def _change(one: Difference) -> str:
-    span = contrast.within(one)
-    return contrast.change(one) if one.low is None else f"{contrast.change(one)} [{span.replace(' to ', ', ')}]"
+    if one.low is None or one.high is None:
+        return contrast.change(one)
+    return f"{contrast.change(one)} [{contrast.within(one).replace(' to ', ', ')}]"
+
+
+def _explained(found: differences.Differences, own: Sequence[Difference]) -> Iterator[str]:
+    """What the numbers are: which way round, over what, corrected for how many, and what is not alike."""
+    overs = words.listed(sorted({one.over for one in own if one.over}), "or")
+    yield f"{words.capital(found.runs[1])} minus {found.runs[0]}{f'; intervals over {overs}' if overs else ''};"
+    tests = sum(one.p is not None for one in own)
+    yield f"verdicts corrected by Holm over {words.plural(tests, 'test')}." if tests else "nothing was tested."
+    notes = dict.fromkeys(note for one in own if one.verdict == OTHER for note in one.notes)
+    if notes:
+        yield f"Not compared: {words.several([*notes], most=2)}."

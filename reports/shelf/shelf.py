@@ -26,7 +26,7 @@ HEAD = (
 COLUMNS = ("report", "suite", "machine", "date", "models", "tasks", "seeds", "best of each")
 CLOSED = "<!-- /seqbench:headline -->"
 OPENED = r"<!-- seqbench:headline(?: ([a-z0-9-]+))? -->"
-BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*){CLOSED}", re.DOTALL)  # within a pair no other begins
+BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*?){CLOSED}", re.DOTALL)  # within a pair no other begins
 
 
 def folders(into: Path) -> list[Path]:
