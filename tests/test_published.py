@@ -309,8 +309,7 @@ def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is
     assert (task, model, verdict) == ("sentiment, accuracy %", "LSTM", one.verdict)
     assert float(after) - float(before) == pytest.approx(one.change, abs=0.11)
     assert change.startswith(f"+{one.change:.1f} points [+")
-    assert "Second minus first; intervals over " in said
-    assert "; verdicts corrected by Holm over 1 test." in said
+    assert "A difference is second minus first, with intervals over 3 seeds and test items; verdicts corrected" in said
     contrasts.refreshed(readme, shelved)
     assert readme.read_text() == said
 

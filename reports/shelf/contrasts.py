@@ -75,8 +75,9 @@ def _change(one: Difference) -> str:
 
 def _explained(found: differences.Differences, own: Sequence[Difference]) -> Iterator[str]:
     """What the numbers are: which way round, over what, corrected for how many, and what is not alike."""
-    overs = words.listed(sorted({one.over for one in own if one.over}), "or")
-    yield f"{words.capital(found.runs[1])} minus {found.runs[0]}{f'; intervals over {overs}' if overs else ''};"
+    items = {re.sub(r"[\d,]+ test items", "test items", one.over) for one in own if one.over}  # tasks have their own
+    overs = f", with intervals over {words.listed(sorted(items), 'or')}" if items else ""
+    yield f"A difference is {found.runs[1]} minus {found.runs[0]}{overs};"
     tests = sum(one.p is not None for one in own)
     yield f"verdicts corrected by Holm over {words.plural(tests, 'test')}." if tests else "nothing was tested."
     notes = dict.fromkeys(note for one in own if one.verdict == OTHER for note in one.notes)
