@@ -17,6 +17,7 @@ from bench.statistics import Point
 from reports import ReportError
 from reports.compare import contrast, environments
 from reports.compare.differences import differences, shared
+from reports.compare.repeats import Spread
 from reports.compare.verdicts import Difference
 from tests.test_fairness import MADE, fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import HOSTILE, inert, text
@@ -107,6 +108,32 @@ def test_a_run_beside_itself_is_the_same(tmp_path):
     assert found.runs == ("a/run", "b/run")
     assert all(fact.alike for fact in found.facts)
     assert found.alone == ([], [])
+
+
+def test_trials_of_one_identity_are_told_to_be_the_same_or_how_far_they_spread(tmp_path):
+    curve = [{"updates": 9, "accuracy": 50.0}]
+    for run, off, way in (("a", 0.0, 0.0), ("same", 0.0, 0.0), ("b", 0.5, 0.0), ("c", 0.0, 0.25)):
+        for seed in range(3):
+            metrics = {"accuracy": 60.0 + (off if seed else 0.0), "train_seconds": 5.0 + len(run), "bleu": 1.0 + off}
+            seen = [point | {"accuracy": point["accuracy"] + way} for point in curve]
+            trial(tmp_path / run, "lstm", seed, metrics=metrics, artifacts={}, id=f"trial{seed}", curve=seen)
+    same, other, late = (differences(tmp_path / "a", tmp_path / run) for run in ("same", "b", "c"))
+    assert (same.repeated.trials, same.repeated.equal, same.repeated.spreads) == (3, 3, ())
+    told = "3 trials of the same identity on cpu: every score of both runs is the same to the last bit."
+    assert f"Run twice: {told}" in contrast.text(same)
+    assert ("Run twice", told) in contrast.verdicts(same)
+    assert (other.repeated.equal, other.repeated.spreads) == (1, (Spread("accuracy", 0.5, pytest.approx(1 / 3)),))
+    assert "1 came to the same bits; on the test they differ in accuracy by up to 0.50 (mean 0.33)." in contrast.text(
+        other
+    )
+    assert json.loads(contrast.as_json(other))["repeated"]["spreads"][0]["largest"] == 0.5
+    assert late.repeated.said.endswith("0 came to the same bits; the test's scores do not differ.")
+
+
+def test_trials_of_other_identities_were_not_repeated(tmp_path):
+    for run in ("a", "b"):
+        bare(tmp_path / run, 0, 50.0, id=f"{run}0")
+    assert differences(tmp_path / "a", tmp_path / "b").repeated.said == ""
 
 
 def test_other_data_are_not_compared_and_data_that_nobody_told_are_not_taken_for_equal(tmp_path):

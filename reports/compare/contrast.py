@@ -46,6 +46,7 @@ TOLD = (
     "come from any of what differs here."
 )
 ALONE = "Measured in one run only"
+REPEATED = "Run twice"
 
 
 def write(found: Differences, out: Path, tell: Tell = quiet) -> Path:
@@ -64,7 +65,8 @@ def verdicts(found: Differences) -> list[tuple[str, str]]:
     unlike = environments.gathered(found.facts)
     said = f"{first} against {second}: {'; '.join(unlike)}." if unlike else "Both runs tell the same of themselves."
     kinds = [(HEADINGS[kind], _sentence(found.of(kind))) for kind in HEADINGS if found.of(kind)]
-    return [(FIRST, said), *kinds]
+    repeated = [(REPEATED, words.capital(found.repeated.said))] if found.repeated.said else []
+    return [(FIRST, said), *repeated, *kinds]
 
 
 def _sentence(found: Sequence[Difference]) -> str:
@@ -123,6 +125,7 @@ def _p(one: Difference) -> str:
 def text(found: Differences) -> str:
     """What a person reads in a terminal, environments first."""
     blocks = [[*_environments(found)]]
+    blocks += [[f"{REPEATED}: {found.repeated.said}"]] if found.repeated.said else []
     for kind, title in HEADINGS.items():
         if own := found.of(kind):
             tests = sum(one.p is not None for one in own)
@@ -174,6 +177,7 @@ def as_json(found: Differences) -> str:
         "environments": [dataclasses.asdict(fact) | {"alike": fact.alike} for fact in found.facts],
         "differences": [dataclasses.asdict(one) | {"notes": [*one.notes]} for one in found.found],
         "alone": [[*cells] for cells in found.alone],
+        "repeated": dataclasses.asdict(found.repeated),
     }
     return json.dumps(finite(told), indent=2, ensure_ascii=False, allow_nan=False)
 

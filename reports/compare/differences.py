@@ -15,6 +15,7 @@ from reports.compare.cells import Cell, cells, matched
 from reports.compare.environments import Fact, facts
 from reports.compare.gaps import scored
 from reports.compare.paces import paced
+from reports.compare.repeats import Repeats, repeats
 from reports.compare.verdicts import KINDS, OTHER, Difference, Kind, judged
 from reports.rows.stored import Stored, gather
 
@@ -27,6 +28,7 @@ class Differences:
     facts: Sequence[Fact]
     found: Sequence[Difference]
     alone: tuple[Sequence[str], Sequence[str]]  # cells that only the first, only the second holds
+    repeated: Repeats  # trials that both hold under one identity
 
     def of(self, *kinds: Kind) -> list[Difference]:
         """The differences of some kinds."""
@@ -51,7 +53,7 @@ def differences(first: Path, second: Path, task: str = "", metric: str = "", str
     if strict:
         _demand(found, names)
     alone = [a.said for a, b in pairs if a and not b], [b.said for a, b in pairs if b and not a]
-    return Differences(names, facts(*runs), found, alone)
+    return Differences(names, facts(*runs), found, alone, repeats(*runs))
 
 
 def shared(first: Path, second: Path) -> bool:
