@@ -19,12 +19,12 @@ from reports.figures.svg import Drawn
 from reports.page import html
 from reports.rows.stored import gather
 from reports.sections import on_trial
-from reports.shelf import contrasts, publish, shelf
+from reports.shelf import blocks, contrasts, publish, shelf, speeds
 from reports.shelf.publish import ELSEWHERE, GONE, TOO_LARGE
 from tests import faults
 from tests.test_fairness import MODELS, fill, seqbench, trial  # noqa: F401 - a fixture
 from tests.test_report import floor, text
-from tests.test_report_speed import throughput
+from tests.test_report_speed import SPEEDS, parallelism, throughput
 
 HOME = "/home/alice.smith"
 MARKED = "# Ours\n\n<!-- seqbench:headline {} -->\nold\n<!-- /seqbench:headline -->\n\nThe rest stays.\n"
@@ -296,10 +296,10 @@ def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is
         fill(tmp_path / name, seeds=3, models={"lstm": right})
         publish.publish([tmp_path / name], name, shelved)
     readme.write_text(APART.format("second") + APART.format("later"))
-    assert contrasts.named(readme) == {"first", "second", "later"}
-    assert contrasts.refreshed(readme, shelved) == [
+    assert blocks.named(readme, contrasts.KIND) == {"first", "second", "later"}
+    assert blocks.refreshed(readme, shelved, contrasts.KIND) == [
         "README.md: differences of first and second",
-        "README.md: differences of first and later stay as they were: later not published",
+        "README.md: differences of first and later not changed: later not published",
     ]
     said = readme.read_text()
     assert said.endswith(APART.format("later"))
@@ -310,7 +310,7 @@ def test_a_readme_sets_two_published_runs_side_by_side_and_waits_for_one_that_is
     assert float(after) - float(before) == pytest.approx(one.change, abs=0.11)
     assert change.startswith(f"+{one.change:.1f} points [+")
     assert "A difference is second minus first, with intervals over 3 seeds and test items; verdicts corrected" in said
-    contrasts.refreshed(readme, shelved)
+    blocks.refreshed(readme, shelved, contrasts.KIND)
     assert readme.read_text() == said
 
 
@@ -322,8 +322,50 @@ def test_runs_without_a_score_in_common_leave_the_readme_as_it_is_and_the_rest_i
     readme.write_text(APART.format("second"))
     code, out, _ = seqbench("publish", tmp_path / "quality", "--name", "first", "--into", shelved)
     assert code == 0
-    assert "differences of first and second stay as they were: first and second have no model and task in common" in out
+    assert "differences of first and second not changed: first and second have no model and task in common" in out
     assert readme.read_text() == APART.format("second")
+
+
+def test_a_readme_shows_a_run_of_speed_a_line_a_model_with_its_parallelism(tmp_path, shelved, seqbench):  # noqa: F811
+    readme = shelved.parent / "README.md"
+    readme.parent.mkdir(parents=True)
+    asked = "<!-- seqbench:speed fast -->\nold\n<!-- /seqbench:speed -->\nAfter.\n"
+    readme.write_text(asked)
+    assert blocks.refreshed(readme, shelved, speeds.KIND) == [
+        "README.md: speed of fast not changed: fast not published"
+    ]
+    assert readme.read_text() == asked
+    for model in ("rnn", "transformer"):
+        throughput(tmp_path / "run", model, metrics={"had_company": float(model == "rnn")})
+    parallelism(tmp_path / "run", "transformer")
+    assert seqbench("publish", tmp_path / "run", "--name", "fast", "--into", shelved)[0] == 0
+    said = readme.read_text()
+    assert said.endswith("<!-- /seqbench:speed -->\nAfter.\n")
+    rows = (line for line in said.splitlines() if line.startswith("| "))
+    lines = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert lines[0][:2] == ["translation", "training, target tokens/s"]
+    assert [line[0] for line in lines[1:]] == ["vanilla RNN \\*", "transformer"]
+    rnn, transformer = (line[1:] for line in lines[1:])
+    rate, low, high = (float(n.strip("[],").replace(",", "")) for n in transformer[0].split())
+    assert low < rate == SPEEDS["transformer"][0] < high
+    writes = SPEEDS["transformer"][1]
+    assert transformer[3] == f"{writes:,.0f} / {21.5 * writes:,.0f} (64)"
+    assert transformer[4:] == ["2.00 KiB", f"{100 * SPEEDS['transformer'][2]:.1f} %", "12.0"]
+    assert rnn[-2:] == ["–", "–"]
+    assert "Another process was busy during this timing." in said
+    shelf.index(shelved)
+    assert blocks.refreshed(readme, shelved, speeds.KIND) == ["README.md: speed of fast"]
+    assert readme.read_text() == said
+
+
+def test_a_run_without_throughput_leaves_the_table_of_speed_as_it_is(tmp_path, shelved):
+    readme = shelved.parent / "README.md"
+    fill(tmp_path / "run", seeds=1, models={"lstm": 0.7})
+    publish.publish([tmp_path / "run"], "quality", shelved)
+    readme.write_text("<!-- seqbench:speed quality -->\nold\n<!-- /seqbench:speed -->\n")
+    [said] = blocks.refreshed(readme, shelved, speeds.KIND)
+    assert said == "README.md: speed of quality not changed: no throughput measured"
+    assert "\nold\n" in readme.read_text()
 
 
 def test_prose_that_names_a_closing_marker_stays(tmp_path, shelved):
@@ -333,7 +375,7 @@ def test_prose_that_names_a_closing_marker_stays(tmp_path, shelved):
     prose = "Between.\n<!-- /seqbench:headline --> and <!-- /seqbench:differences --> close them.\n"
     readme.write_text(MARKED.format("first") + APART.format("first") + prose)
     shelf.headline(readme, shelved)
-    contrasts.refreshed(readme, shelved)
+    blocks.refreshed(readme, shelved, contrasts.KIND)
     assert readme.read_text().endswith("After.\n" + prose)
 
 

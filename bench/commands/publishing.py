@@ -13,7 +13,7 @@ def published(
     runs: Sequence[Path], name: str, replace: bool, headline: bool, refresh: bool, most: int, into: Path | None
 ) -> list[str]:
     """Lines that say what was done. Raises UsageError and what reports raise."""
-    from reports.shelf import contrasts, publish, shelf
+    from reports.shelf import blocks, contrasts, publish, shelf, speeds
 
     if refresh == bool(runs) or bool(runs) != bool(name):
         raise UsageError("expected folders of runs and --name NAME, or --refresh alone")
@@ -29,6 +29,7 @@ def published(
     lines = [line for one in found for line in one.said()] + [f"Index: {index}"]
     if headline or refresh or name in shelf.named(readme):
         lines.append(shelf.headline(readme, place, name if headline else ""))
-    if refresh or name in contrasts.named(readme):
-        lines += contrasts.refreshed(readme, place)
+    for kind in (contrasts.KIND, speeds.KIND):
+        if refresh or name in blocks.named(readme, kind):
+            lines += blocks.refreshed(readme, place, kind)
     return lines

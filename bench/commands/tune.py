@@ -318,8 +318,7 @@ def told(rows: Sequence[Result]) -> str:
         return label
     first, score = rows[0].metrics.get("validation"), best.metrics["validation"]
     before = "nothing" if first is None else f"{first:.1f}"
-    searched = space_of(best)
-    values = said_of(within(best.config["model"], best.config["learning"], searched))
+    values = said_of(values_of(best))
     return f"{label}; on validation {before} with the suite's settings, {score:.1f} with {values}"
 
 

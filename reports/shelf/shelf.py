@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from reports.scores import summary, tables
 from reports.scores.tables import Line
 from reports.sections import speed, verdict
 from reports.sections.throughput import TRAIN
+from reports.shelf import blocks
 from reports.words import slug
 
 INDEX = "README.md"
@@ -24,9 +24,8 @@ HEAD = (
     "reports/published/NAME` checks a folder; `seqbench compare` sets one beside a run of your own.\n"
 )
 COLUMNS = ("report", "suite", "machine", "date", "models", "tasks", "seeds", "best of each")
-CLOSED = "<!-- /seqbench:headline -->"
-OPENED = r"<!-- seqbench:headline(?: ([a-z0-9-]+))? -->"
-BLOCK = re.compile(rf"{OPENED}((?:(?!<!-- seqbench:).)*?){CLOSED}", re.DOTALL)  # within a pair no other begins
+CLOSED = blocks.closed("headline")
+BLOCK = blocks.pattern("headline", f"(?: {blocks.NAME})?")
 
 
 def folders(into: Path) -> list[Path]:
@@ -105,7 +104,7 @@ def headline(readme: Path, into: Path, name: str = "") -> str:
     Each pair of markers names its run; `name` takes the first place, and changes it with a run that is shown already.
     A run further down that is not published stays as it is. Raises ReportError and RecordError.
     """
-    text = readme.read_text("utf-8") if readme.is_file() else ""
+    text = blocks.written(readme)
     names = named(readme)
     if not names:
         return f"{readme.name} has no markers <!-- seqbench:headline NAME --> and {CLOSED}: it stays as it is"
@@ -127,7 +126,7 @@ def headline(readme: Path, into: Path, name: str = "") -> str:
 
 def named(readme: Path) -> list[str]:
     """Which runs the README shows, in its order; "" where markers name none."""
-    return [found[1] or "" for found in BLOCK.finditer(readme.read_text("utf-8"))] if readme.is_file() else []
+    return [found[1] or "" for found in BLOCK.finditer(blocks.written(readme))]
 
 
 def _published(name: str, into: Path) -> bool:
