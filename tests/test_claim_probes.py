@@ -92,7 +92,7 @@ def swapped(name, source, place):
     return other
 
 
-def test_keys_and_pauses_were_read_nowhere():
+def test_keys_were_read_nowhere():
     task = made("mqar")
     items = task.items("test")
     places = task.aligned(items.sources[0] - FIRST, [int(t) - FIRST for t in items.targets[0] if t != EOS])

@@ -516,7 +516,7 @@ def test_only_what_is_asked_is_learned_and_what_is_given_is_written():
 def test_a_wrong_given_symbol_costs_nothing():
     from bench.learning.gradient import Taught
 
-    one = trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 1, "pause": 0})
+    one = trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "pairs": 1, "again": 0})
     task, model = asked.tested(one), asked.built(one, CPU).eval()
     batch = next(task.batches("train", 5))
     loss = Taught(model, 0.0)(batch)

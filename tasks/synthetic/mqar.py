@@ -19,12 +19,13 @@ class Mqar(Synthetic):
 
     ```
     source: 8 8 5 2 7 0   (n = 6, vocabulary 8, 2 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
-    target: 7 8 0 5 8 2   (2 queries: 7 and 5 are given, and the blank behind each)
+    target: 7 7 0 5 5 2   (2 queries: 7 and 5 are given, each twice)
     ```
 
     A key may be asked again and another never: were each asked once, the answers given so far would tell the last
-    one, and half of the loss could be saved by elimination, without any recall. The pause behind a key is for models
-    that look before they read: additive attention is computed from the state before the newest symbol. Keys are
+    one, and half of the loss could be saved by elimination, without any recall. A key is said twice for models that
+    look before they read: additive attention is computed from the state before the newest symbol; self-attention, from
+    the newest symbol itself, which has to be the key, or there would be one thing more to find first. Keys are
     distinct, values need not be. Floor: one of the values by chance, 1/64 by default. Ceiling 100 %.
     """
 
@@ -39,7 +40,7 @@ class Mqar(Synthetic):
         pairs: Annotated[int, Range(1, 4096)] = 4
         fewest: Annotated[int, Range(0, 4096)] = 0  # pairs of a training batch, from this up; 0: always all
         queries: Annotated[int, Range(0, 4096)] = 0  # keys that are asked; 0: as many as pairs
-        pause: Annotated[int, Range(0, 16)] = 1  # blanks, given as well, between a key that is asked and its value
+        again: Annotated[int, Range(0, 16)] = 1  # how often a key that is asked is said once more before its value
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
         config = config or self.Config()
@@ -68,8 +69,13 @@ class Mqar(Synthetic):
         return easier
 
     def written(self, length: int) -> int:
-        """Every key that is asked, its pause and its value."""
-        return (2 + self.config.pause) * self.asks
+        """Every key that is asked, as often as it is said, and its value."""
+        return self.stride * self.asks
+
+    @property
+    def stride(self) -> int:
+        """Symbols of one query."""
+        return 2 + int(self.config.again)
 
     @property
     def asks(self) -> int:
@@ -78,29 +84,28 @@ class Mqar(Synthetic):
 
     def draw(self, random: np.random.Generator, count: int, length: int) -> Drawn:
         """Distinct keys, any values; the answer holds some of the pairs."""
-        pairs, pause = self.config.pairs, self.config.pause
+        pairs = self.config.pairs
         keys = random.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)[:, :pairs] + self.choices
         told = np.stack([keys, random.integers(self.choices, size=(count, pairs))], axis=2)  # (N, pairs, 2)
         sources = np.full((count, length), self.symbols - 1)
         sources[:, length - 2 * pairs :] = told.reshape(count, -1)
         asked = random.integers(pairs, size=(count, self.asks))
         turned = np.take_along_axis(told, asked[..., None], axis=1)
-        targets = np.insert(turned, [1] * pause, self.symbols - 1, axis=2).reshape(count, -1)
-        return Drawn(sources, targets, np.tile([True] * (1 + pause) + [False], (count, self.asks)))
+        targets = np.repeat(turned, [self.stride - 1, 1], axis=2).reshape(count, -1)
+        return Drawn(sources, targets, np.tile([True] * (self.stride - 1) + [False], (count, self.asks)))
 
     def solve(self, source: np.ndarray, asked: Sequence[int] | None = None) -> list[int]:
-        """Every key with its pause and its value: those `asked`, blanks among them left out, else all as they came."""
+        """Every key, as often as it is said, and its value: of the keys that were `asked`, else of all as they came."""
         told = [int(symbol) for symbol in source if symbol != self.symbols - 1]
         pairs = dict(zip(told[::2], told[1::2], strict=True))
-        blanks = [self.symbols - 1] * self.config.pause
-        keys = [key for key in (pairs if asked is None else asked) if key != self.symbols - 1]
-        return [symbol for key in keys for symbol in (key, *blanks, pairs[key])]
+        keys = pairs if asked is None else asked[:: self.stride - 1]
+        return [symbol for key in keys for symbol in ([key] * (self.stride - 1) + [pairs[key]])]
 
     def aligned(self, source: np.ndarray, answer: Sequence[int]) -> list[int]:
-        """Behind its key, for each value; keys and pauses are given."""
+        """Behind its key, for each value; keys are given."""
         behind = {int(symbol): place + 1 for place, symbol in enumerate(source)}
-        step = 2 + self.config.pause
-        return [behind[answer[n + 1 - step]] if n % step == step - 1 else -1 for n in range(len(answer))]
+        step = self.stride
+        return [behind[answer[n - 1]] if n % step == step - 1 else -1 for n in range(len(answer))]
 
 
 TASK = Mqar
