@@ -112,7 +112,7 @@ EXAMPLES = [
     ("dyck", {}, 9, "( [ ( ) ] ) [ ] .", "1"),
     ("dyck", {}, 9, "( [ ( ) ) ] [ ] .", "0"),
     ("listops", {}, 13, "[MAX 4 [SM 7 8 ] [MED 1 9 2 ] 0 ]", "5"),
-    ("mqar", {"vocabulary": 8, "pairs": 2}, 6, "8 8 5 2 7 0", "7 7 0 5 5 2"),
+    ("mqar", {"vocabulary": 8, "pairs": 4}, 9, "8 5 2 7 0 4 0 6 1", "7 7 0 6 6 1"),
     ("adding", {"form": "number"}, 6, "0.25 0.5* 0.75 0.125 1* 0", "1.5"),
     ("adding", {"form": "tokens"}, 6, "3 8* 1 0 5* 9", "13"),
 ]
@@ -527,7 +527,7 @@ def test_a_number_is_near_within_a_25th_and_an_answer_is_one():
 
 
 def test_keys_are_told_and_their_values_asked():
-    task = made("mqar", length=10, again=0)
+    task = made("mqar", length=10, again=0, queries=3)
     items = task.items("test")
     for source, target, given in zip(items.sources, items.targets, items.given, strict=True):
         keys, values = source[4::2], source[5::2]
@@ -547,7 +547,7 @@ def test_keys_are_told_and_their_values_asked():
 
 
 def test_a_key_is_given_as_often_as_it_is_to_be_said():
-    task = made("mqar", length=10, again=2)
+    task = made("mqar", length=10, again=2, queries=3)
     batch = next(task.batches("train", 5))
     assert (batch.given > PAD).tolist() == [[True, True, True, False] * 3 + [True]] * 5
     keys = batch.target[:, :12].view(5, 3, 4)[:, :, :3]
@@ -556,7 +556,17 @@ def test_a_key_is_given_as_often_as_it_is_to_be_said():
     assert task.score(solved(task), "test").totals == {"accuracy": 100, "exact": 100}
 
 
-def test_a_key_may_be_asked_again_so_that_nothing_can_be_told_by_elimination():
+@pytest.mark.parametrize(("pairs", "asked"), [(1, 1), (2, 1), (3, 1), (4, 2)])
+def test_half_of_the_keys_are_asked_and_none_twice(pairs, asked):
+    task = made("mqar", length=10, pairs=pairs)
+    keys = [target[:-1:3].tolist() for target in task.items("test").targets]
+    assert {len(own) for own in keys} == {len(set(own)) for own in keys} == {asked}
+    places = [source.tolist().index(own[0]) for source, own in zip(task.items("test").sources, keys, strict=True)]
+    assert set(places) == set(range(10 - 2 * pairs, 10, 2))  # any of them
+    assert task.score(solved(task), "test").totals == {"accuracy": 100, "exact": 100}
+
+
+def test_more_queries_than_pairs_ask_keys_anew():
     task = made("mqar", length=10, again=0, queries=5)
     asked = [tuple(target[0:10:2].tolist()) for target in task.items("test").targets]
     assert {len(keys) for keys in asked} == {5}
@@ -589,7 +599,7 @@ def test_a_single_pair_takes_two_symbols():
 
 
 def test_only_what_is_asked_counts():
-    task = made("mqar", length=10, again=0)
+    task = made("mqar", length=10, again=0, queries=3)
     whole = right(task)
     unasked = [[FIRST if place % 2 == 0 else token for place, token in enumerate(answer)] for answer in whole]
     assert task.score(unasked, "test").totals == {"accuracy": 100, "exact": 100}

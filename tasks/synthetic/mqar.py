@@ -15,18 +15,19 @@ from tasks.synthetic import Drawn, Synthetic
 
 
 class Mqar(Synthetic):
-    """n symbols: blanks, then pairs of a key and its value. Keys are given, drawn anew each time, their values asked.
+    """n symbols: blanks, then pairs of a key and its value. Half of the keys are given, their values asked.
 
     ```
-    source: 8 8 5 2 7 0   (n = 6, vocabulary 8, 2 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
-    target: 7 7 0 5 5 2   (2 queries: 7 and 5 are given, each twice)
+    source: 8 5 2 7 0 4 0 6 1   (n = 9, vocabulary 8, 4 pairs: values 0 to 3, keys 4 to 7, 8 is a blank)
+    target: 7 7 0 6 6 1         (2 queries: 7 and 6 are given, each twice)
     ```
 
-    A key may be asked again and another never: were each asked once, the answers given so far would tell the last
-    one, and half of the loss could be saved by elimination, without any recall. A key is said twice for models that
-    look before they read: additive attention is computed from the state before the newest symbol; self-attention, from
-    the newest symbol itself, which has to be the key, or there would be one thing more to find first. Keys are
-    distinct, values need not be. Floor: one of the values by chance, 1/64 by default. Ceiling 100 %.
+    Half of them, each once: were all asked, the answers given so far would tell the last one by elimination; were keys
+    asked anew, a decoder could copy its own earlier answers. Either way loss would fall without any recall. A key is
+    said twice for models that look before they read: additive attention is computed from the state before the newest
+    symbol; self-attention, from the newest symbol itself, which has to be the key, or there would be one thing more to
+    find first. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by default. Ceiling
+    100 %.
     """
 
     name = "synthetic.mqar"
@@ -39,7 +40,7 @@ class Mqar(Synthetic):
         vocabulary: Annotated[int, Range(2, 8192)] = 128
         pairs: Annotated[int, Range(1, 4096)] = 4
         fewest: Annotated[int, Range(0, 4096)] = 0  # pairs of a training batch, from this up; 0: always all
-        queries: Annotated[int, Range(0, 4096)] = 0  # keys that are asked; 0: as many as pairs
+        queries: Annotated[int, Range(0, 4096)] = 0  # keys asked; 0: half of them; above the pairs: drawn anew
         again: Annotated[int, Range(0, 16)] = 1  # how often a key that is asked is said once more before its value
 
     def __init__(self, config: Any = None, data: Path | None = None) -> None:
@@ -80,7 +81,7 @@ class Mqar(Synthetic):
     @property
     def asks(self) -> int:
         """How many keys are asked."""
-        return int(self.config.queries or self.config.pairs)
+        return int(self.config.queries or max(1, self.config.pairs // 2))
 
     def draw(self, random: np.random.Generator, count: int, length: int) -> Drawn:
         """Distinct keys, any values; the answer holds some of the pairs."""
@@ -89,10 +90,17 @@ class Mqar(Synthetic):
         told = np.stack([keys, random.integers(self.choices, size=(count, pairs))], axis=2)  # (N, pairs, 2)
         sources = np.full((count, length), self.symbols - 1)
         sources[:, length - 2 * pairs :] = told.reshape(count, -1)
-        asked = random.integers(pairs, size=(count, self.asks))
+        asked = self._asked(random, count)
         turned = np.take_along_axis(told, asked[..., None], axis=1)
         targets = np.repeat(turned, [self.stride - 1, 1], axis=2).reshape(count, -1)
         return Drawn(sources, targets, np.tile([True] * (self.stride - 1) + [False], (count, self.asks)))
+
+    def _asked(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Which pairs are asked (N, queries): none twice, unless there are more queries than pairs."""
+        pairs = self.config.pairs
+        if self.asks > pairs:
+            return random.integers(pairs, size=(count, self.asks))
+        return random.permuted(np.tile(np.arange(pairs), (count, 1)), axis=1)[:, : self.asks]
 
     def solve(self, source: np.ndarray, asked: Sequence[int] | None = None) -> list[int]:
         """Every key, as often as it is said, and its value: of the keys that were `asked`, else of all as they came."""
