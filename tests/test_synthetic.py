@@ -588,8 +588,9 @@ def test_training_may_hold_fewer_pairs_and_what_is_tested_never_does():
     assert all({len(target) for target in batch.target} == {13} for batch in task.batches("train", 64))
     for split in ("validation", "test"):
         assert {pairs(source) for source in task.items(split).sources} == {3}
-    with pytest.raises(BadInput, match="fewest=4 is above pairs=3"):
-        made("mqar", length=10, fewest=4)
+    for fewest in (0, 4):  # where there are fewer pairs, all of them
+        task = made("mqar", length=10, fewest=fewest)
+        assert {pairs(source) for batch in task.batches("train", 64) for source in batch.source.numpy()} == {3}
 
 
 def test_a_single_pair_takes_two_symbols():

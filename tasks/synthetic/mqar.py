@@ -39,7 +39,7 @@ class Mqar(Synthetic):
 
         vocabulary: Annotated[int, Range(2, 8192)] = 128
         pairs: Annotated[int, Range(1, 4096)] = 4
-        fewest: Annotated[int, Range(0, 4096)] = 0  # pairs of a training batch, from this up; 0: always all
+        fewest: Annotated[int, Range(0, 4096)] = 0  # of a training batch, from this up; 0 or above: all
         queries: Annotated[int, Range(0, 4096)] = 0  # keys asked; 0: half of them; above the pairs: drawn anew
         again: Annotated[int, Range(0, 16)] = 1  # how often a key that is asked is said once more before its value
 
@@ -48,8 +48,6 @@ class Mqar(Synthetic):
         self.symbols = config.vocabulary + 1
         self.keys = config.vocabulary // 2
         self.choices = config.vocabulary - self.keys  # values come first, so that a drawn answer is one of them
-        if config.fewest > config.pairs:
-            raise BadInput(f"{self.name}: fewest={config.fewest} is above pairs={config.pairs}")
         super().__init__(config, data)
 
     def fits(self, length: int) -> None:
@@ -61,10 +59,13 @@ class Mqar(Synthetic):
             raise BadInput(f"{self.name}: {pairs} pairs, but a length of {length} holds {length // 2}")
 
     def practised(self, random: np.random.Generator) -> Synthetic:
-        """Fewer pairs in some batches: of one pair the way to a value is learned, of two that the key matters."""
+        """Fewer pairs in some batches, where the key matters already and there is less to be found: from two up.
+
+        One pair alone teaches that the key does not matter.
+        """
         if not self.config.fewest:
             return self
-        pairs = int(random.integers(self.config.fewest, self.config.pairs + 1))
+        pairs = int(random.integers(min(self.config.fewest, self.config.pairs), self.config.pairs + 1))
         easier = copy.copy(self)
         easier.config = dataclasses.replace(self.config, pairs=pairs)
         return easier
