@@ -320,6 +320,18 @@ def test_a_search_over_pairs_speaks_of_pairs(tmp_path, undrawn):
     assert section.said[0] == "On associative recall the memory span (one seed) is 1 pair for the LSTM."
 
 
+def test_no_interval_of_a_score_goes_beyond_its_scale(tmp_path, undrawn):
+    for seed, score in enumerate((98.2, 86.2, 99.2)):
+        everywhere(tmp_path / "run", "bahdanau", "synthetic.mqar", {1: 100 - score, 4: score}, seed, along="pairs")
+    (section,) = shown(tmp_path / "run", span)
+    assert cells(section.tables[2], "Bahdanau attention") == {
+        "model": ("Bahdanau attention", ""),
+        "1 pair": ("5.5", "0.0 to 23.4"),
+        "4 pairs": ("94.5", "76.6 to 100.0"),
+    }
+    assert "94.5 % (95 % interval over 3 seeds 76.6 % to 100.0 %)" in section.said[1]
+
+
 def test_a_line_goes_only_where_every_seed_was_tried(tmp_path):
     for seed in range(3):
         spans(tmp_path / "run", "lstm", seed)

@@ -109,17 +109,17 @@ class Line:
         if len(self.rows) > 1 and self.items:
             return statistics.over_both(self.items.table, bounds=bounds)
         if len(self.rows) > 1:
-            return _possible(statistics.over_seeds(self.values), bounds)
+            return possible(statistics.over_seeds(self.values), self.metric)
         if self.resamples is None:
             return None
         return statistics.interval(self.resamples, len(self.rows[0].answers))
 
 
-def _possible(span: Interval | None, bounds: tuple[float, float] | None) -> Interval | None:
+def possible(span: Interval | None, metric: str) -> Interval | None:
     """The interval without values that no score can have: Student's t does not know where a scale ends."""
-    if span is None or bounds is None:
+    if span is None or metric not in words.SCALE_OF_100:
         return span
-    return dataclasses.replace(span, low=max(span.low, bounds[0]), high=min(span.high, bounds[1]))
+    return dataclasses.replace(span, low=max(span.low, BOUNDS[0]), high=min(span.high, BOUNDS[1]))
 
 
 def difference(better: Line, worse: Line) -> Interval | None:

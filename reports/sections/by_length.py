@@ -114,7 +114,7 @@ def _cell(one: Line, way: str, main: str, at: float) -> Cell:
     """A score with its interval: over seeds, or over items where it is their mean."""
     values, items = one.curve(way, main).get(at, []), item_interval(one, way, at)
     if not values or items is None:
-        return long.estimated(values, long.score(main))
+        return long.estimated(values, long.score(main), main)
     span = f"{words.number(items[1], main)} to {words.number(items[2], main)}"
     return Cell(words.number(values[0], main), note="" if _apart(one, way, main, at) else span)
 
@@ -123,7 +123,7 @@ def _mean(one: Line, way: str, main: str, at: float) -> Cell:
     """The mean over items, with its interval over items where there is one seed."""
     items = item_interval(one, way, at)
     if items is None:
-        return long.estimated(one.curve(way, "mean").get(at, []), long.score(main))
+        return long.estimated(one.curve(way, "mean").get(at, []), long.score(main), main)
     mean, low, high = (words.number(n, main) for n in items)
     return Cell(mean, note=f"{low} to {high}")
 
@@ -166,7 +166,7 @@ def _sure(one: Line, way: str, main: str, at: float) -> str:
     values, items = one.curve(way, main).get(at, []), item_interval(one, way, at)
     write = long.score(main)
     if one.seeds > 1:
-        return long.sure(values, write)
+        return long.sure(values, write, main)
     if items is None or abs(items[0] - values[0]) >= CLOSE:
         return " (one seed)"
     return f" (95 % interval over test items {write(items[1])} to {write(items[2])}; one seed)"

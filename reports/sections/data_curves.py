@@ -89,7 +89,7 @@ def _leads(panel: Panel, lines: Sequence[Line]) -> tuple[str, ...]:
         compared = compared or gap is not None
         if gap is not None and gap.low > 0:
             gained = f"{unit(long.mean(best) - long.mean(next_))} ({unit(gap.low)} to {unit(gap.high)})"
-            scored = f"{write(long.mean(best))}{long.sure(best, write)}"
+            scored = f"{write(long.mean(best))}{long.sure(best, write, long.metric(lines))}"
             told = f"with {words.count(size)} examples at {scored}, {gained} above {second.the}"
             said.setdefault(first, []).append(told)
     if said:

@@ -124,7 +124,7 @@ def _goes_on(one: Line) -> str:
         return "learned it at the lengths of training, and was asked nothing longer"
     write, own = long.united(one.metric), beyond(one)
     times = words.significant(place / trained(one))
-    at = f"{write(long.mean(values))}{long.sure(values, write)} at length {words.count(place)}"
+    at = f"{write(long.mean(values))}{long.sure(values, write, one.metric)} at length {words.count(place)}"
     keeps = f"{sum(y >= KEPT for y in own):,} of {words.plural(len(own), 'seed')} {KEPT:.0f} % or more beyond"
     return f"goes from {write(long.mean(inside(one)))} inside to {at}, {times} times the longest of training; {keeps}"
 

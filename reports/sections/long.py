@@ -20,6 +20,7 @@ from reports.rows.fields import number
 from reports.rows.settings import base, variant
 from reports.rows.stored import Row, Stored, finished
 from reports.scores.failures import wilson
+from reports.scores.tables import possible
 from reports.sections import speed
 
 LARGE = 1e9  # what lies beyond is no score and no length: it would only stretch an axis
@@ -254,9 +255,9 @@ def ranged(values: Values, write: Write) -> Cell:
     return Cell(write(mean(values)), note=f"{low} to {high}" if low != high else "")
 
 
-def estimated(values: Values, write: Write) -> Cell:
-    """A mean over seeds, below it the 95 % interval of that mean."""
-    return Cell(write(mean(values)), note=between(over_seeds(values), write)) if values else Cell("–")
+def estimated(values: Values, write: Write, metric: str = "") -> Cell:
+    """A mean over seeds, below it the 95 % interval of that mean, as far as a score of that metric goes."""
+    return Cell(write(mean(values)), note=between(possible(over_seeds(values), metric), write)) if values else Cell("–")
 
 
 def between(span: Interval | None, write: Write) -> str:
@@ -271,9 +272,9 @@ def alike(span: Interval) -> bool:
     return span.high - span.low <= 1e-9 * max(abs(span.low), 1.0)
 
 
-def sure(values: Values, write: Write) -> str:
+def sure(values: Values, write: Write, metric: str = "") -> str:
     """ " (95 % interval over 3 seeds 12.3 to 14.5)", or that there is none."""
-    span = over_seeds(values)
+    span = possible(over_seeds(values), metric)
     if span is None:
         return " (one seed)"
     if alike(span):

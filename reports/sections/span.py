@@ -157,7 +157,7 @@ def _scores(panel: Panel, lines: Sequence[Line], lengths: Sequence[float]) -> It
         return Table(f"{panel.title}: {what}", columns, tuple(cells), numbers=numbers)
 
     write = long.score(name)
-    scored = [(long.head(m), *(long.estimated(c.get(n, []), write) for n in lengths)) for m, c in found.items()]
+    scored = [(long.head(m), *(long.estimated(c.get(n, []), write, name) for n in lengths)) for m, c in found.items()]
     yield table(f"{words.headed(name)}, mean over seeds", scored)
     if base(panel.task) == "synthetic.adding" and name == "explained":
         wrong = {m: {n: [squared_error(y) for y in ys] for n, ys in c.items()} for m, c in found.items()}
@@ -259,5 +259,5 @@ def _ends(lines: Sequence[Line]) -> str:
     found = [(ys, one) for one in lines if (ys := one.curve("length", "score").get(last))]
     found.sort(key=lambda pair: -long.mean(pair[0]))
     told = [found[0], found[-1]] if len(found) > 1 else found
-    said = [f"{one.the} scores {write(long.mean(ys))}{long.sure(ys, write)}" for ys, one in told]
+    said = [f"{one.the} scores {write(long.mean(ys))}{long.sure(ys, write, name)}" for ys, one in told]
     return f"At {long.at(along(lines), last)} {words.listed(said, 'and, lowest,')}."

@@ -26,8 +26,8 @@ class Mqar(Synthetic):
     asked anew, a decoder could copy its own earlier answers. Either way loss would fall without any recall. A key is
     said twice for models that look before they read: additive attention is computed from the state before the newest
     symbol; self-attention, from the newest symbol itself, which has to be the key, or there would be one thing more to
-    find first. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by default. Ceiling
-    100 %.
+    find first. Keys are distinct, values need not be. Floor: one of the values by chance, 1/64 by default.
+    Ceiling 100 %.
     """
 
     name = "synthetic.mqar"
