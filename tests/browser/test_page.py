@@ -205,6 +205,18 @@ def test_focus_tells_mean_interval_and_seeds(pages, opened):
     assert not page.locator("#tip").is_visible()
 
 
+ALONE = """(plot, series) => {
+    const middle = mark => {
+        const box = mark.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2];
+    };
+    const of = chosen => [...plot.querySelectorAll(chosen)].map(middle);
+    const others = of(`[data-series]:not([data-series="${series}"]) use`);
+    const gap = ([x, y]) => Math.min(...others.map(([a, b]) => Math.hypot(a - x, b - y)));
+    return of(`[data-series="${series}"] use`).sort((a, b) => gap(b) - gap(a))[0];
+}"""  # where the mark of a series is that lies farthest from those of all others
+
+
 def test_arrow_keys_go_from_point_to_point_and_pointing_tells_the_nearest(pages, opened):
     page = opened(pages["speed-two-cores"], "speed-batch-tokens")
     plot = page.locator("#speed-batch-tokens .plot")
@@ -213,10 +225,11 @@ def test_arrow_keys_go_from_point_to_point_and_pointing_tells_the_nearest(pages,
     for _ in range(3):
         page.keyboard.press("ArrowRight")
         said.append(page.locator("#tip").inner_text())
-    assert said[0].startswith("vanilla RNN: tokens a second 1,514 (1,350 to 1,609), batch 1")
+    told = page.locator("#speed-batch-tokens .numbers tbody tr").evaluate_all(ROWS)
+    for (model, _, batch, tokens, low, high), tip in zip(told[:3], said, strict=True):
+        assert tip.startswith(f"{model}: tokens a second {tokens} ({low} to {high}), batch {batch}")
     assert len({*said}) == 3
-    mark = page.locator("#speed-batch-tokens [data-series='2'] use").nth(3).bounding_box()
-    page.mouse.move(mark["x"] + 4, mark["y"] + 5)
+    page.mouse.move(*plot.evaluate(ALONE, "2"))
     assert page.locator("#tip").inner_text().startswith("echo-state network")
     page.mouse.move(5, 5)
     assert not page.locator("#tip").is_visible()
