@@ -8,6 +8,7 @@ reset gate multiplies U s_{i-1}, not s_{i-1}. Other scores than the additive one
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from models import Model, Source, State, teacher_inputs
 from models.layers import cost, scope, scores
+from models.layers.attending import attended
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, within
 from models.layers.recurrent import Recurrent
@@ -74,6 +76,7 @@ class Bahdanau(Model):
         memory = {
             "states": states,  # (B, S, 2H)
             "keys": keys,  # (B, S, A), without units where the score looks at none
+            "grown": scores.grown(keys) if self.energy is not None else None,  # (B, S, A), of an additive score
             "gates": gates,  # (B, S, 3H)
             "bias": torch.zeros(outside.shape, device=states.device).masked_fill(outside, float("-inf")),
         }
@@ -96,14 +99,10 @@ class Bahdanau(Model):
         inputs = teacher_inputs(batch.target)
         state = self.encode(batch.source, batch.source_length, inputs.shape[1])
         y = self.door.write(inputs)  # (B, T, D)
-        hidden, states, weights = state.carry["hidden"], [], []
-        for gates in self._gates(y).unbind(1):
-            hidden, weight = self._advance(gates, hidden, state.memory)
-            states.append(hidden)
-            weights.append(weight)
+        states, weights = self._loop(self._gates(y), state.carry["hidden"], state.memory)
         with scope.part("attention"):
-            context = torch.stack(weights, 1) @ state.memory["states"]  # (B, T, 2H)
-        return self._features(torch.stack(states, 1), context, y)
+            context = weights @ state.memory["states"]  # (B, T, 2H)
+        return self._features(states, context, y)
 
     def flops(self, source: int, target: int) -> dict[str, float]:
         """Attention: keys U h_j once, queries W s_{i-1}; energies and both averages, of gates and states, a pair each.
@@ -156,14 +155,24 @@ class Bahdanau(Model):
             gates: Tensor = self.from_token(y)
         return gates
 
-    def _advance(self, gates: Tensor, hidden: Tensor, memory: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _loop(self, gates: Tensor, hidden: Tensor, memory: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """All states (B, T, H) and weights (B, T, S)."""
+        if self.energy is not None and _learns_by_hand(gates):
+            return attended(hidden, gates, memory, self.from_state.weight, self.from_state.bias, self.energy)
+        states, weights = [], []
+        for entering in gates.unbind(1):
+            hidden, weight = self._advance(entering, hidden, memory)
+            states.append(hidden)
+            weights.append(weight)
+        return torch.stack(states, 1), torch.stack(weights, 1)
+
+    def _advance(self, gates: Tensor, hidden: Tensor, memory: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """s_i and the weights a_i (B, S); `gates` is what y_{i-1} adds to reset, update and candidate."""
         with scope.part("recurrence"):
             query, recurrent = self.from_state(hidden).split([self.queries, gates.shape[1]], -1)
         with scope.part("attention"):
             query = hidden if self.config.score == "general" else query
-            energy = scores.SCORES[self.config.score](query, memory["keys"], self.energy) + memory["bias"]
-            weights = energy.softmax(-1)
+            weights = (self._energies(query, memory) + memory["bias"]).softmax(-1)
             gathered = (weights[:, None] @ memory["gates"])[:, 0]
         with scope.part("recurrence"):
             reset, update, candidate = (gates + gathered).chunk(3, -1)
@@ -172,9 +181,22 @@ class Bahdanau(Model):
             candidate = (candidate + (reset + reset_by).sigmoid() * candidate_by).tanh()
             return torch.lerp(candidate, hidden, update), weights
 
+    def _energies(self, query: Tensor, memory: dict[str, Any]) -> Tensor:
+        """e_i (B, S), nothing masked."""
+        if self.energy is not None and not torch.is_grad_enabled():
+            return scores.additive(query, memory["keys"], self.energy, memory["grown"])
+        return scores.SCORES[self.config.score](query, memory["keys"], self.energy)
+
     def _features(self, hidden: Tensor, context: Tensor, y: Tensor) -> Tensor:
         with scope.part("feedforward"):
             return self.dropout(self.out(self.dropout(torch.cat([hidden, context, y], -1))).tanh())
+
+
+def _learns_by_hand(x: Tensor) -> bool:
+    """Whether gradients of the loop are asked for, in one precision, and of no compiler, which derives its own."""
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    return not torch.is_autocast_enabled(x.device.type)
 
 
 MODEL = Bahdanau

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -33,9 +34,40 @@ def multiplied(kind: Kind, alignment: int, hidden: int) -> int:
     return {"general": hidden, "location": 0, "uniform": 0}.get(kind, alignment)
 
 
-def additive(query: Float[Tensor, "B A"], keys: Float[Tensor, "B S A"], v: Float[Tensor, " A"]) -> Tensor:
-    """e_j = v' tanh(W s + U h_j)  (Bahdanau et al., 2015, A.1.2)."""
-    return (keys + query[:, None]).tanh() @ v
+def additive(
+    query: Float[Tensor, "B A"],
+    keys: Float[Tensor, "B S A"],
+    v: Float[Tensor, " A"],
+    growing: Float[Tensor, "B S A"] | None = None,
+) -> Tensor:
+    """e_j = v' tanh(W s + U h_j)  (Bahdanau et al., 2015, A.1.2). `growing`, as of `bent`, has no gradient."""
+    return bent(query, keys, growing) @ v
+
+
+@torch.no_grad()
+def grown(keys: Float[Tensor, "B S A"]) -> Float[Tensor, "B S A"] | None:
+    """exp(2 U h_j), from which `bent` has every tanh without another exponential; None where that would not do.
+
+    Keys within 10 leave room for a query that is cut at 30: where both are that far apart, tanh is 1 in float32. Other
+    types of number need its last digits, and on other devices tanh is not what takes the time.
+    """
+    if keys.device.type != "cpu" or keys.dtype != torch.float32 or not bool(keys.abs().amax() <= 10.0):
+        return None
+    return (2.0 * keys).exp()
+
+
+def bent(
+    query: Float[Tensor, "B A"], keys: Float[Tensor, "B S A"], growing: Float[Tensor, "B S A"] | None = None
+) -> Float[Tensor, "B S A"]:
+    """tanh(W s + U h_j), from what the keys have `grown` to as 1 - 2 / (1 + exp(2 U h_j) exp(2 W s)).
+
+    That is a product, a sum and a reciprocal: 0.2 ms instead of 1.2 for 64 x 24 x 256 (two cores).
+    """
+    if growing is None:
+        return (keys + query[:, None]).tanh()
+    one = growing.new_ones(())
+    rest = torch.addcmul(one, growing, (2.0 * query.clamp(-30.0, 30.0)).exp()[:, None]).reciprocal_()
+    return torch.add(one, rest, alpha=-2.0)
 
 
 def dot(query: Float[Tensor, "B A"], keys: Float[Tensor, "B S A"], v: None = None) -> Tensor:
