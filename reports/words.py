@@ -62,7 +62,8 @@ PROBES = {
     "by_length": "quality by source length",
     "data_curve": "data against model",
 }
-LONGEST = 600  # characters of a stored text that are shown
+LONGEST = 600  # characters of a stored text that are shown: a reason, an answer, one value of a setting
+ENDLESS = 20_000  # characters at which even a command or a sentence of ours ends: no row makes a page endless
 APART = ": "  # between a task and what tells it from itself
 
 

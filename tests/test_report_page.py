@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -12,14 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.record import Result
+from bench.record import Result, append
 from bench.statistics import Interval
-from reports import figures, words
+from reports import figures, frames, words
 from reports.figures import attention as attention_figures
+from reports.page import html
+from reports.page.page import page
 from reports.parts import USUAL
 from reports.rows._heads import decoded
 from reports.rows.artifacts import Answer, Attention
-from reports.rows.stored import Row, Stored
+from reports.rows.stored import Row, Stored, gather
 from reports.scores.beside import OTHER, Timings
 from reports.scores.letters import groups, letters
 from reports.scores.pairs import APART, LEADS, UNTESTED, Pair
@@ -382,3 +385,23 @@ def test_of_many_configurations_the_best_of_each_model_stand_at_a_glance():
     assert f"{glance.FIRST_OF} a task stand here" in glance.explained(
         {"sentiment": shown}, {}, nothing(), {"sentiment": many}
     )
+
+
+def test_commands_settings_and_sentences_stand_whole_and_stored_texts_are_cut(tmp_path):
+    sizes = {f"size_{n}": n * 1.25 for n in range(200)}
+    command = "seqbench run quick " + " ".join(f"--set model.{name}={n}" for name, n in sizes.items())
+    config = {"model": sizes | {"note": "n" * 900}, "batch": 4}
+    kept = Result(**{**row("lstm", config=config).result.__dict__, "command": command, "id": "kept"})
+    lost = {"status": "failed", "metrics": {}, "reason": "r" * 900, "id": "lost"}
+    for one in (kept, Result(**{**kept.__dict__, **lost})):
+        append(tmp_path / "run", one)
+    told = gather([tmp_path / "run"])
+    found = dataclasses.replace(page(told), caveats=("A sentence of ours. " * 60 + "Its end.",))
+    html.written(found, tmp_path / "page", frames.trials(told, frames.MOST))
+    for name, times in (("index.html", 2), ("report.md", 2)):
+        text = (tmp_path / "page" / name).read_text("utf-8").replace("\\", "")
+        assert text.count(command) == times
+        assert "model.size_199=248.75" in text
+        assert "Its end." in text
+        assert "r" * 600 + "…" in text
+        assert "n" * 600 + "…" in text

@@ -72,8 +72,8 @@ def _files(found: Page, tell: Tell = quiet) -> dict[str, bytes]:
 
 def _drawn(one: Drawing) -> Drawn:
     """A figure with the table under it."""
-    behind = {name: words.clean(told) for name, told in one.behind}
-    made = drawn(one.figure, one.name, words.clean(one.alt), one.caption, behind)
+    behind = {name: _shown(told) for name, told in one.behind}
+    made = drawn(one.figure, one.name, _shown(one.alt), one.caption, behind)
     numbers = one.data or made.numbers
     return made._replace(numbers=numbers and dataclasses.replace(numbers, anchor=f"numbers-{one.name}"))
 
@@ -88,7 +88,7 @@ def _png(uri: str | None) -> bytes:
 
 
 def _page(found: Page, figured: dict[str, Drawn]) -> str:
-    environment = _environment(lambda value: words.clean(value) if _plain(value) else value)
+    environment = _environment(lambda value: _shown(value) if _plain(value) else value)
     environment.filters["svg"] = lambda drawing: figured[drawing.name].inline
     environment.filters["numbers"] = lambda drawing: figured[drawing.name].numbers
     environment.filters["data"] = lambda text: base64.b64encode(text.encode()).decode()
@@ -145,6 +145,11 @@ def _environment(finalize: Any) -> Environment:
     )
 
 
+def _shown(text: str) -> str:
+    """A text as it may stand on a page, whole: what is stored was cut where it was read, and commands stay commands."""
+    return words.clean(text, words.ENDLESS)
+
+
 def _plain(value: Any) -> bool:
     return isinstance(value, str) and not isinstance(value, Markup)
 
@@ -153,5 +158,5 @@ def markdown(value: Any) -> Any:
     """A text as it may stand anywhere in a line of Markdown or in a cell: shown letter by letter, never as markup."""
     if not _plain(value):
         return value
-    text = words.clean(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _shown(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return Markup(re.sub(r"([\\`*_\[\]|~$#])", r"\\\1", text))  # noqa: S704 - escaped in this line and the one above

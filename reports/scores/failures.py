@@ -46,7 +46,7 @@ class Rate:
 
     def said(self) -> str:
         """ "2 of 15 trials gave no number: 1 failed, 1 diverged"."""
-        kinds = [f"{times:,} {words.clean(kind)[:40]}" for kind, times in self.kinds]
+        kinds = [f"{times:,} {kind[:40]}" for kind, times in self.kinds]
         said = f"{self.without:,} of {words.plural(self.trials, 'trial')} gave no number"
         return f"{said}: {', '.join(kinds)}" if kinds else said
 
@@ -79,7 +79,7 @@ def reasons(stored: Stored) -> list[tuple[str, str, str, int]]:
 def kind(row: Row) -> str:
     """What a trial without a number is called: failed, diverged, skipped."""
     assert not finished(row)
-    return KINDS.get(row.result.status, row.result.status)
+    return KINDS.get(row.result.status, words.clean(row.result.status))
 
 
 def _most(counted: tuple[str, int]) -> tuple[int, str]:

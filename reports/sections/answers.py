@@ -35,13 +35,16 @@ def section(task: str, lines: Sequence[Line], keyed: Keys, most: Limits) -> Sect
 
 def _shown(task: str, sample: Sample, keyed: Keys) -> Shown:
     answers = tuple(
-        (keyed.plain(line), answer.answer, _mark(answer.scores, sample.metric)) for line, answer in sample.answers
+        (keyed.plain(line), words.clean(answer.answer), _mark(answer.scores, sample.metric))
+        for line, answer in sample.answers
     )
     # whole and unescaped on the page: nothing but letters and digits of a PNG passes `thumbnail`
     picture = sample.picture if figures.thumbnail(sample.picture) is not None else None
+    source = None if sample.source is None else words.clean(sample.source)
     file = f"item-{slug(task)}-{sample.item}"
     metric = words.headed(sample.metric)
-    return Shown(sample.why, sample.item, sample.source, picture, file, sample.reference, answers, metric)
+    reference = words.clean(sample.reference)
+    return Shown(sample.why, sample.item, source, picture, file, reference, answers, metric)
 
 
 def _mark(scores: dict[str, float], metric: str) -> str:

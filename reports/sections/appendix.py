@@ -31,7 +31,11 @@ def failed(stored: Stored, most: Limits) -> Section | None:
         Output(_printed(row), words.lines(placeless(row.result.output))) for row in shown if row.result.output.strip()
     )
     problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
-    damaged = f"Files that could not be read: {words.several(problems, most=20)}." if problems else ""
+    damaged = (
+        f"Files that could not be read: {words.several([words.clean(one) for one in problems], most=20)}."
+        if problems
+        else ""
+    )
     return Section("", tables=made, outputs=outputs, note=damaged) if made or damaged else None
 
 
@@ -89,7 +93,7 @@ def _where(row: Row) -> str:
 
 
 def _reason(told: str) -> str:
-    return placeless(told) or "no reason was stored"
+    return words.clean(placeless(told)) or "no reason was stored"
 
 
 def _printed(row: Row) -> str:
@@ -192,7 +196,9 @@ def _signatures(stored: Stored, most: Limits) -> tuple[Rows, str]:
         for name, signature in row.result.signatures.items()
         if not name.startswith(words.KIND)  # said once, by naming
     )
-    found = dict.fromkeys((words.task(task), words.metric(name), signature) for task, name, signature in stored_once)
+    found = dict.fromkeys(
+        (words.task(task), words.metric(name), words.clean(signature)) for task, name, signature in stored_once
+    )
     shown, note = parts.first(found, most.facts, len(found), "signatures")
     return tuple(tuple(Cell(text) for text in entry) for entry in shown), note
 
@@ -201,7 +207,7 @@ def _settings(row: Row) -> str:
     said = described(row.result).items()
     if row.result.probe in words.PROBES:  # what was remarked stands beside the numbers
         said = {key: value for key, value in said if not key.startswith("notes.")}.items()
-    return ", ".join(f"{key}={placeless(value)}" for key, value in said)
+    return ", ".join(f"{words.clean(key)}={words.clean(placeless(value))}" for key, value in said)  # each cut, not all
 
 
 def spreadsheet(stored: Stored) -> Iterator[str]:

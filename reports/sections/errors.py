@@ -73,7 +73,7 @@ def _confusion(line: Line, own: Sequence[Answer], answers: Sequence[str], keyed:
         total = sum(n for (was, _), n in counted.items() if was == label)
         cells = [Cell(f"{counted[label, said]:,}", strong=said == label) for said in answers]
         right = f"{100 * counted[label, label] / total:.1f}" if total else "–"
-        yield keyed.plain(line), Cell(label), *cells, Cell(right)
+        yield keyed.plain(line), Cell(words.clean(label)), *cells, Cell(right)
 
 
 def _missed(task: str, answered: Answered, keyed: Keys) -> Table | None:
