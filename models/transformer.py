@@ -39,8 +39,11 @@ class Transformer(Model):
         normalisation: norms.Kind = "layer"
         residual: bool = True  # whether what went into a part is added to what comes out
         scaled: bool = True  # whether scores are divided by the square root of a head's width
-        positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"  # patches have rows and columns besides
+        positions: Literal["sinusoidal", "learned", "relative", "none"] = (
+            "sinusoidal"  # patches have rows, columns, too
+        )
         longest: Size = 1024  # positions that are learned, of sources and of targets each
+        reach: Size = 32  # distance from which on relative positions are all the same
         attention: Literal["fused", "plain"] = "fused"  # one kernel, or matrix products that keep every score
         dropout: Chance = 0.1
         word_dropout: Chance = 0.0  # source tokens that become <unk> in training
@@ -73,7 +76,8 @@ class Transformer(Model):
         """
         x = self._placed(self.door.read(source), self.read_places)
         real = within(source_length, x.shape[1], x.device)
-        inside = real[:, None, None]  # (B, 1, 1, S)
+        # the fastest kernels of a GPU take no mask; lengths are on the CPU, so that asking for them stalls nothing
+        inside = real[:, None, None] if int(source_length.min()) < x.shape[1] else None  # (B, 1, 1, S)
         for block in self.encoder:
             x = block(x, inside, real=real)
         x = normalised(self.read_norm, x, real)
@@ -157,9 +161,9 @@ class Block(nn.Module):
         c = config
         self.pre = c.norm == "pre"
         self.residual = c.residual
-        how = {"plain": c.attention == "plain", "scaled": c.scaled}
-        self.itself = Attention(c.width, c.heads, **how)
-        self.across = Attention(c.width, c.heads, **how) if across else None
+        plain = c.attention == "plain"
+        self.itself = Attention(c.width, c.heads, plain, c.scaled, c.reach if c.positions == "relative" else 0)
+        self.across = Attention(c.width, c.heads, plain, c.scaled) if across else None
         self.wide, self.narrow = nn.Linear(c.width, c.feedforward), nn.Linear(c.feedforward, c.width)
         self.norms = nn.ModuleList(norms.normalisation(c.normalisation, c.width) for _ in range(3 if across else 2))
         self.dropout = Dropout(c.dropout)
@@ -172,8 +176,12 @@ class Block(nn.Module):
         source_inside: Bool[Tensor, "B 1 1 S"] | None = None,
         real: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """All positions at once. `inside` None means causal: a decoder's. `real` is where `x` is no padding."""
-        x = self._add(x, 0, lambda y: self.itself(y, self.itself.keys_values(y), inside, inside is None), real)
+        """All positions at once; in a decoder none sees those after it. Without `inside` nothing is padding.
+
+        `real` is where `x` is no padding.
+        """
+        causal = self.across is not None
+        x = self._add(x, 0, lambda y: self.itself(y, self.itself.keys_values(y), inside, causal), real)
         if self.across is not None:
             attend = self.across
             x = self._add(x, 1, lambda y: attend(y, across, source_inside), real)
@@ -190,7 +198,7 @@ class Block(nn.Module):
         cache: tuple[Tensor, Tensor],
         at: int,
         across: tuple[Tensor, Tensor],
-        inside: Bool[Tensor, "B 1 1 S"],
+        inside: Bool[Tensor, "B 1 1 S"] | None,
         watching: bool,
     ) -> tuple[Float[Tensor, "B 1 D"], Float[Tensor, "B h S"] | None]:
         """One position of a decoder; writes its keys and values into the cache at place `at`.
@@ -233,9 +241,13 @@ class Attention(nn.Module):
 
     Fused, no score is ever stored; `plain` stores all of them, (B, heads, T, S). Not `scaled`, scores are dot products
     as they are, which grow with the square root of d (3.2.1, where that is the reason to divide them).
+
+    With a `reach`, each head adds to a score what it has learned of the distance, all beyond `reach` alike (Shaw et
+    al., 2018, in the form of Raffel et al., 2020, 2.1). It starts with what lies near, as Press et al. (2022) leave it:
+    minus the distance, times 1 for the first head and down to almost 1/256 for the last.
     """
 
-    def __init__(self, width: int, heads: int, plain: bool = False, scaled: bool = True) -> None:
+    def __init__(self, width: int, heads: int, plain: bool = False, scaled: bool = True, reach: int = 0) -> None:
         super().__init__()
         self.heads, self.plain, self.scaled = heads, plain, scaled
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
@@ -243,6 +255,9 @@ class Attention(nn.Module):
         for layer in (self.query, self.key_value, self.out):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+        slope = 2.0 ** (-8.0 * torch.arange(heads) / heads)
+        start = -slope[:, None] * torch.arange(-reach, reach + 1).abs()
+        self.distance = nn.Parameter(start) if reach else None  # (heads, 2 reach + 1), from far before to far behind
 
     def keys_values(self, x: Float[Tensor, "B S D"]) -> tuple[Tensor, Tensor]:
         """Keys and values, each (B, heads, S, d)."""
@@ -273,8 +288,10 @@ class Attention(nn.Module):
             if self.plain:
                 mixed = self.weights(x, key, inside, causal) @ value
             else:
+                added = self._added(x.shape[1], key, inside, causal)
+                alone = causal and self.distance is None
                 mixed = functional.scaled_dot_product_attention(
-                    self._heads(x), key, value, attn_mask=inside, is_causal=causal, scale=None if self.scaled else 1.0
+                    self._heads(x), key, value, attn_mask=added, is_causal=alone, scale=None if self.scaled else 1.0
                 )
             out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
@@ -285,15 +302,36 @@ class Attention(nn.Module):
         """The attention itself, which the fused kernel does not give away."""
         scores = self._heads(x) @ key.transpose(-1, -2)
         scores = scores / math.sqrt(key.shape[-1]) if self.scaled else scores
-        if causal:
-            inside = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).tril()
-        if inside is not None:
-            scores = scores.masked_fill(~inside, float("-inf"))
+        if causal and self.distance is None:
+            inside = _past(*scores.shape[-2:], x.device)
+        added = self._added(x.shape[1], key, inside, causal)
+        if added is not None:
+            scores = scores + added if self.distance is not None else scores.masked_fill(~added, float("-inf"))
         return scores.softmax(-1)
+
+    def _added(self, asking: int, key: Tensor, inside: Tensor | None, causal: bool) -> Tensor | None:
+        """A mask, True where to look; with relative positions what is added to scores, -inf where not to look.
+
+        Those that ask are the last of those that answer.
+        """
+        if self.distance is None:
+            return inside
+        answering, reach = key.shape[2], self.distance.shape[1] // 2
+        place = torch.arange(answering, device=key.device)
+        apart = (place - place[answering - asking :, None]).clamp(-reach, reach) + reach  # (T, S)
+        added = self.distance[:, apart].to(key.dtype)  # (heads, T, S)
+        if causal:
+            added = added.masked_fill(~_past(asking, answering, key.device), float("-inf"))
+        return added[None] if inside is None else added.masked_fill(~inside, float("-inf"))
 
     def _heads(self, x: Tensor) -> Tensor:
         query: Tensor = self.query(x).view(*x.shape[:2], self.heads, -1).transpose(1, 2)  # (B, heads, T, d)
         return query
+
+
+def _past(asking: int, answering: int, device: torch.device) -> Bool[Tensor, "T S"]:
+    """True where one of the last `asking` places may look at one of all: at itself and before."""
+    return torch.ones(asking, answering, dtype=torch.bool, device=device).tril(answering - asking)
 
 
 @functools.lru_cache(maxsize=16)

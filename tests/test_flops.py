@@ -58,6 +58,7 @@ VARIANTS = [
     ("transformer", {"scaled": False, "residual": False, "attention": "plain"}),
     ("transformer", {"positions": "learned", "longest": 9}),
     ("transformer", {"positions": "none", "scaled": False}),
+    ("transformer", {"positions": "relative", "reach": 2}),
 ]
 LENGTHS = [(5, 4), (1, 1), (2, 7), (7, 2)]
 aten = torch.ops.aten

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import typing
 
@@ -36,6 +37,8 @@ VARIANTS = [
     ("transformer", {"normalisation": "rms", "norm": "post"}),
     ("transformer", {"positions": "learned", "longest": 12}),
     ("transformer", {"positions": "none"}),
+    ("transformer", {"positions": "relative", "reach": 2}),
+    ("transformer", {"positions": "relative", "attention": "plain", "norm": "post"}),
     ("transformer", {"scaled": False, "residual": False}),
 ]
 PROMISES = [  # beside those that tests/test_contract.py puts to every choice
@@ -231,10 +234,12 @@ def permuted(batch):
     return batch._replace(source=nn.utils.rnn.pad_sequence(rows, batch_first=True))
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "none"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "relative", "none"])
 def test_without_positions_the_order_of_a_source_changes_nothing_and_with_them_it_does(positions):
     model, batch = built("transformer", TEXT, positions=positions), batch_of(TEXT)
     with torch.no_grad():
+        if positions == "relative":  # at the start both sides are alike, so that a source turned round is the same
+            model.encoder[0].itself.distance[:, 31] = 3.0  # of the neighbour before
         away = (model(permuted(batch)) - model(batch)).abs().max()
     assert (away < 1e-12) == (positions == "none")
 
@@ -249,6 +254,43 @@ def test_learned_positions_are_added_from_a_table_for_sources_and_one_for_target
     plain.door.write = lambda token: model.door.write(token) + places["write_places"][: token.shape[1]]
     with torch.no_grad():
         assert_close(plain(batch), model(batch))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("plain", [False, True])
+def test_relative_positions_add_what_a_head_learned_of_each_distance(plain, causal, sharp):
+    attention = Attention(12, 3, plain=plain, reach=2)
+    nn.init.normal_(attention.distance)
+    x, mask = torch.randn(3, 5, 12), within(LENGTH, 5, CPU)[:, None, None]
+    key, value = attention.keys_values(x)
+    query = attention.query(x).view(3, 5, 3, 4).transpose(1, 2)
+    scores = query @ key.mT / 2
+    for t, s in itertools.product(range(5), repeat=2):
+        scores[:, :, t, s] += attention.distance[:, 2 + max(-2, min(2, s - t))]
+        if causal and s > t:
+            scores[:, :, t, s] = -math.inf
+    mixed = scores.masked_fill(~mask, -math.inf).softmax(-1) @ value
+    assert_close(attention(x, (key, value), mask, causal), attention.out(mixed.transpose(1, 2).flatten(2)))
+
+
+def test_relative_positions_start_with_what_lies_near():
+    start = Attention(12, 4, reach=3).distance
+    assert start[0].tolist() == [-3, -2, -1, 0, -1, -2, -3]
+    assert_close(start[:, 2], -torch.tensor([1, 1 / 4, 1 / 16, 1 / 64]), 1e-6)
+
+
+def test_relative_positions_know_no_longest_sequence():
+    model, batch = built("transformer", TEXT, positions="relative", reach=2), drawn(TEXT, 2, 40, 9, CPU)
+    assert model(batch).isfinite().all()
+
+
+def test_without_padding_no_mask_is_made_and_nothing_changes():
+    model, batch = built("transformer", TEXT), drawn(TEXT, 3, 5, 4, CPU)
+    padded = batch._replace(source=functional.pad(batch.source, (0, 2)))
+    with torch.no_grad():
+        assert model.encode(batch.source, batch.source_length, 4).memory["inside"] is None
+        assert model.encode(padded.source, batch.source_length, 4).memory["inside"].shape == (3, 1, 1, 7)
+        assert_close(model(batch), model(padded))
 
 
 @pytest.mark.parametrize("long", ["source", "target", "step"])

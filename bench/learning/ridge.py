@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.learning import Rule
 from models import Model
+from models.layers import scope
 from tasks import PAD, Batch, Range, Settings
 
 BLOCK = 256  # features; products of that width are as fast as wider ones, and leave out the most below the diagonal
@@ -53,8 +54,10 @@ class Ridge(Rule):
         self.model.compile(dynamic=True)
 
     def flops(self, forward: dict[str, float], tokens: int) -> float:
-        """The forward pass without the head, and H'H; H'Y is a sum of rows, without products."""
-        return sum(forward.values()) - forward.get("head", 0.0) + 2.0 * tokens * self.model.head.in_features**2
+        """The forward pass without the head, and of H'H what is computed; H'Y is a sum of rows, without products."""
+        features = self.model.head.in_features
+        products = sum((stop - start) * (features - start) for start, stop in self._blocks())
+        return sum(forward.values()) - forward.get("head", 0.0) + 2.0 * tokens * products
 
     def solving(self) -> float:
         """A Cholesky factor, N^3 / 3, and two triangular systems for each output, 2 N^2."""
@@ -75,14 +78,19 @@ class Ridge(Rule):
         self._add(features, by_token, torch.bincount(target, minlength=len(self.outputs)))
 
     def _add(self, features: Tensor, products: Tensor, outputs: Tensor) -> None:
-        width = BLOCK if features.device.type == "cpu" else features.shape[1]
-        for start in range(0, features.shape[1], width):  # on and right of the diagonal: the rest is its mirror image
-            rows = slice(start, start + width)
-            self.squares[rows, start:] += features[:, rows].T @ features[:, start:]
-        self.products += products
-        self.features += features.sum(0, dtype=torch.float64)
-        self.outputs += outputs
+        with scope.part("head"):
+            for start, stop in self._blocks():  # on and right of the diagonal: the rest is its mirror image
+                self.squares[start:stop, start:] += features[:, start:stop].T @ features[:, start:]
+            self.products += products
+            self.features += features.sum(0, dtype=torch.float64)
+            self.outputs += outputs
         self.seen += len(features)
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Rows of H'H that one product makes, from and to."""
+        features = self.model.head.in_features
+        width = BLOCK if self.device.type == "cpu" else features
+        return [(start, min(start + width, features)) for start in range(0, features, width)]
 
     def candidates(self, last: bool) -> Iterator[dict[str, Any]]:
         """The solved head, for every strength at the end and for the middle one on the way."""
