@@ -106,6 +106,23 @@ def test_every_model_is_searched_for_its_span(model, tmp_path):
     assert row.config["model"] == dataclasses.asdict(asked.model(trial(model))[1])
 
 
+@pytest.mark.parametrize(("model", "task"), [("rnn", "recall"), ("transformer", "copy")])
+def test_a_span_holds_the_loss_on_the_test_at_each_length(model, task, tmp_path):
+    row = done(trial(model, task=f"synthetic.{task}", probe_settings={"lengths": (2, 3), "every": True}), tmp_path)
+    assert [row.metrics[f"loss_{point['length']}"] for point in row.curve] == [point["loss"] for point in row.curve]
+    assert "loss" not in done(trial("echo_state", probe_settings={"lengths": (2,)}), tmp_path).curve[0]
+
+
+@pytest.mark.parametrize("name", ["copy", "adding"])
+def test_a_loss_over_unequal_batches_is_the_mean_over_examples(name):
+    one = trial(task=f"synthetic.{name}")
+    task, model = asked.tested(one), asked.built(one, CPU)
+    batch = collate(task.items("test"), range(7), task.spec)
+    with torch.no_grad():
+        expected = float(gradients.losses(model.eval(), batch).mean())
+    assert span.loss(model, task, CPU, size=3) == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_span_along_pairs_changes_their_number(tmp_path):
     one = trial(task="synthetic.mqar", task_settings={"length": 9, "vocabulary": 8, "examples": 5})
     row = done(dataclasses.replace(one, probe_settings={"along": "pairs", "lengths": (1, 3), "every": True}), tmp_path)
@@ -271,11 +288,19 @@ def test_norms_that_vanished_altogether_are_no_part_of_the_decay():
     assert math.isnan(gradients.decay(np.array([0.0, 0.0, 1.0])))
 
 
-def test_bursts_are_counted_against_the_median():
-    found = gradients._bursts([1.0, 2.0, 3.0, 20.1, 19.9], 2.5)
-    assert found == {"norm_median": 3.0, "norm_largest": 20.1, "exploded": 0, "clipped_share": 0.6}
-    assert gradients._bursts([1.0, 1.0, 10.1], 2.5)["exploded"] == 1
+def test_bursts_are_counted_against_the_median_of_the_updates_just_before():
+    found = gradients._bursts([1.0] * 5 + [3.0] * 5 + [20.1, 19.9], 2.5)
+    assert found == {"norm_median": 3.0, "norm_largest": 20.1, "bursts": 1, "clipped_share": 7 / 12}
+    assert gradients._bursts([1.0] * 9 + [1e6], 2.5)["bursts"] == 0  # too few behind it
+    assert gradients._bursts([1.0] * 10 + [1e6] * 26, 2.5)["bursts"] == 10  # until they are the half
     assert gradients._bursts([], 1.0) == {}
+
+
+def test_a_norm_that_falls_as_a_model_learns_never_bursts():
+    falling = [2.0 * 0.98**n for n in range(300)]
+    assert falling[0] > 10 * np.median(falling)
+    assert gradients._bursts(falling, 1.0)["bursts"] == 0
+    assert gradients._bursts([*falling, 11 * falling[-25]], 1.0)["bursts"] == 1
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -288,6 +313,12 @@ def test_gradients_are_measured_at_the_start_and_at_every_stage(model, tmp_path)
     assert all(p["log10_low"] <= p["log10_norm"] <= p["log10_high"] for p in row.curve)
     assert ("decay_start" in row.metrics, "norm_largest" in row.metrics) == (not closed, not closed)
     assert row.metrics["decay_low"] <= row.metrics["decay"] <= row.metrics["decay_high"]
+    told = {name: row.metrics[f"decay_{name}"] for name in (2, 4, "2_low", "2_high")}
+    assert told[4] == row.metrics["decay"] != told[2]
+    assert told["2_low"] <= told[2] <= told["2_high"]
+    lost = {name for name in row.metrics if "loss" in name}
+    stages = {"validation_loss_start", "validation_loss_2", "validation_loss_4", "loss", "loss_2", "loss_4"}
+    assert lost == (set() if closed else stages)
 
 
 def test_an_orthogonal_linear_way_neither_decays_nor_explodes():

@@ -31,7 +31,9 @@ from models import Model
 from tasks import PAD, BadInput, Batch, Range, Settings, Share, collate
 
 LEAST = 1e-300  # a norm of zero has no logarithm
-BURST = 10.0  # times the median norm of a run's updates, above which one counts as exploded
+BURST = 10.0  # times the median norm of the updates just before, above which one counts as a burst
+BEFORE = 50  # updates that it is held against: against all, a norm that falls as a model learns would count
+FEWEST = 10  # of them; with fewer behind it no update is judged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +60,10 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     with scaled(model, how.input_scale):
         points, metrics = [], dict[str, float | int]()
         marks = {max(1, round(share * updates)): share for share in how.stages}
-        if kind.learning == "gradient":  # a head that is still to be solved passes nothing on
+        told = kind.learning == "gradient"  # what is solved in closed form has outputs that are no probabilities
+        if told:  # a head that is still to be solved passes nothing on
             points += _measured(model, batch, how, 0, metrics)
+            metrics |= {"validation_loss_start": held_out(model, batch)}
         norms = []
         for update, one in zip(
             range(1, updates + 1), endless(task, trial.batch, trial.drawn_by("order")), strict=False
@@ -70,7 +74,8 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             if update in marks:
                 _solved(rule)
                 points += _measured(model, batch, how, update, metrics)
-                metrics |= {} if loss is None else {"loss": float(loss)}
+                metrics |= {} if loss is None else {"loss": float(loss), f"loss_{update}": float(loss)}
+                metrics |= {f"validation_loss_{update}": held_out(model, batch)} if told else {}
             if update % 20 == 0:
                 watch.tell(Pulse(update, updates, 0.0))
                 watch.alive()
@@ -87,16 +92,13 @@ def _solved(rule: Rule) -> None:
 
 
 def _measured(model: Model, batch: Batch, how: Config, update: int, metrics: dict[str, float | int]) -> list[Numbers]:
-    """The stored points of one stage; the fit goes into `metrics`, as that of the start or of the newest stage."""
+    """The stored points of one stage; the fit goes into `metrics`: as decay_start, or as decay_30 and newest decay."""
     norms = flow(model, batch)  # (B, S)
-    name = "decay" if update else "decay_start"
-    rates = [rate for rate in map(decay, norms) if not math.isnan(rate)]
-    found = over_seeds(rates)
-    for stale in (name, f"{name}_low", f"{name}_high"):  # of a stage before
+    fit = _fitted(norms)
+    for stale in ("decay", "decay_low", "decay_high") if update else ():  # of a stage before
         metrics.pop(stale, None)
-    metrics |= {name: float(np.mean(rates))} if rates else {}
-    if found is not None:
-        metrics |= {f"{name}_low": found.low, f"{name}_high": found.high}
+    for name in ("decay", f"decay_{update}") if update else ("decay_start",):
+        metrics |= {f"{name}{end}": value for end, value in fit.items()}
     logs = np.log10(np.maximum(norms, LEAST))
     length = norms.shape[1]
     places = np.unique(np.linspace(0, length - 1, how.distances).round().astype(int))
@@ -111,6 +113,14 @@ def _measured(model: Model, batch: Batch, how: Config, update: int, metrics: dic
         }
         for t in places[::-1]
     ]
+
+
+def _fitted(norms: np.ndarray) -> dict[str, float]:
+    """The mean decay over examples of norms (B, S) and its interval, by the end of the name; {} where none has one."""
+    rates = [rate for rate in map(decay, norms) if not math.isnan(rate)]
+    found = over_seeds(rates)
+    ends = {} if found is None else {"_low": found.low, "_high": found.high}
+    return {"": float(np.mean(rates)), **ends} if rates else {}
 
 
 def flow(model: Model, batch: Batch) -> np.ndarray:
@@ -129,6 +139,12 @@ def flow(model: Model, batch: Batch) -> np.ndarray:
     squares = sum((x.grad if x.grad is not None else torch.zeros_like(x)).square().sum(-1) for x in seen)
     assert isinstance(squares, Tensor)
     return squares.sqrt().cpu().numpy()
+
+
+def held_out(model: Model, batch: Batch) -> float:
+    """The mean loss of the examples whose gradients are looked at, which are of validation; no dropout."""
+    with torch.no_grad():
+        return float(losses(model.eval(), batch.to(next(model.parameters()).device)).mean())
 
 
 def losses(model: Model, batch: Batch) -> Tensor:
@@ -190,7 +206,12 @@ def _bursts(norms: list[float], clip: float) -> Numbers:
     """What the norms of whole gradients, before clipping, say of explosions."""
     if not norms:
         return {}
-    median = float(np.median(norms))
-    exploded = sum(norm > BURST * median for norm in norms)
     clipped = sum(norm > clip for norm in norms) / len(norms)
-    return {"norm_median": median, "norm_largest": max(norms), "exploded": exploded, "clipped_share": clipped}
+    told = {"norm_median": float(np.median(norms)), "norm_largest": max(norms), "clipped_share": clipped}
+    return told | {"bursts": sum(burst(norms, at) for at in range(len(norms)))}
+
+
+def burst(norms: list[float], at: int) -> bool:
+    """Whether a norm is above ten times the median of the up to 50 before it; never where fewer than ten are."""
+    before = norms[max(0, at - BEFORE) : at]
+    return len(before) >= FEWEST and norms[at] > BURST * float(np.median(before))

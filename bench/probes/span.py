@@ -13,13 +13,15 @@ from typing import Annotated
 
 import torch
 
+from bench.learning.gradient import Taught
 from bench.probes import asked
 from bench.probes._learned import Numbers, Rates, Stages, best, drawn, on_test, row
 from bench.record import Result
 from bench.sizes import state_bytes
 from bench.trial import Trial
 from bench.watch import Watch
-from tasks import BadInput, Range, Settings, collate
+from models import Model
+from tasks import BadInput, Range, Settings, Task, collate
 
 Place = Annotated[int, Range(1, 65_536)]
 
@@ -66,6 +68,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
         "train_seconds": sum(point["seconds"] for point in points),
         "updates": sum(point["updates"] for point in points),
     }
+    metrics |= {f"loss_{point['length']}": point["loss"] for point in points if "loss" in point}
     notes = {} if metrics["first_unsolved"] else {"span": f"every length up to {how.lengths[-1]} was solved"}
     main = asked.task(trial).main
     return [row(trial, made_of, device, "span", metrics, points, model=model, notes=notes | {"metric": main})]
@@ -85,13 +88,26 @@ def _at(trial: Trial, how: Config, length: int, device: torch.device, stages: St
         task = asked.tested(own)
         scores = on_test(model, task, device, stages.inner)
         held = state_bytes(model, collate(task.items("test"), [0], model.spec).to(device))
+        lost = {"loss": loss(model, task, device)} if model.learning == "gradient" else {}
         stages.best = {}
         spent: Numbers = {name: sum(one.get(name, 0) for one in tried) for name in ("updates", "seconds")}
         kept: Numbers = {name: chosen[name] for name in ("validation", "rate", "strength") if name in chosen}
-        return {"length": length, "score": scores.totals[scores.main], **kept, **spent, **held, "trainings": len(tried)}
+        found: Numbers = {"length": length, "score": scores.totals[scores.main], **lost}
+        return found | kept | spent | held | {"trainings": len(tried)}
 
     done: Numbers = stages.once(f"{how.along} {length}", part)
     return done
+
+
+@torch.no_grad()
+def loss(model: Model, task: Task, device: torch.device, size: int = 128) -> float:
+    """On the test, right answers given: mean cross-entropy in nats of what is asked for, or the mean squared error.
+
+    A mean over batches weighted by their examples: answers to sources of one length are as long as one another.
+    """
+    taught, batches = Taught(model, 0.0).eval(), list(task.batches("test", size))
+    total = sum(float(taught(batch.to(device))) * len(batch.item) for batch in batches)
+    return total / sum(len(batch.item) for batch in batches)
 
 
 def _middle(points: list[Numbers], solved: float) -> int | None:
