@@ -70,13 +70,16 @@ class Bahdanau(Model):
         outside = ~within(source_length, states.shape[1], states.device)
         with scope.part("attention"):
             keys = self._keys(states)
+            growing = None if self.energy is None else scores.grown(keys)
+            if growing is not None and not torch.is_grad_enabled():
+                keys = keys[..., :0]  # what they have grown to is all that is needed, and no more is carried
         with scope.part("recurrence"):
             # attention is linear in what it averages, so the product with the gates' weights comes before the loop
             gates = self.from_context(states)
         memory = {
             "states": states,  # (B, S, 2H)
-            "keys": keys,  # (B, S, A), without units where the score looks at none
-            "grown": scores.grown(keys) if self.energy is not None else None,  # (B, S, A), of an additive score
+            "keys": keys,  # (B, S, A), without units where none are looked at
+            "grown": growing,  # (B, S, A), of an additive score
             "gates": gates,  # (B, S, 3H)
             "bias": torch.zeros(outside.shape, device=states.device).masked_fill(outside, float("-inf")),
         }
@@ -183,8 +186,8 @@ class Bahdanau(Model):
 
     def _energies(self, query: Tensor, memory: dict[str, Any]) -> Tensor:
         """e_i (B, S), nothing masked."""
-        if self.energy is not None and not torch.is_grad_enabled():
-            return scores.additive(query, memory["keys"], self.energy, memory["grown"])
+        if memory["grown"] is not None and not memory["keys"].shape[2]:
+            return scores.bent(query, memory["grown"]) @ self.energy
         return scores.SCORES[self.config.score](query, memory["keys"], self.energy)
 
     def _features(self, hidden: Tensor, context: Tensor, y: Tensor) -> Tensor:

@@ -62,8 +62,17 @@ def test_a_gradient_of_its_gradient_is_refused():
 @pytest.mark.parametrize("far", [0.01, 1.0, 9.9, 25.0, 90.0])
 def test_tanh_from_grown_keys_is_tanh_to_the_last_digits_of_float32(far):
     keys, query = torch.randn(2, 5, 7).clamp(-3, 3) * 3.3, torch.linspace(-far, far, 14).view(2, 7)
-    found, expected = bent(query, keys, grown(keys)), (keys.double() + query.double()[:, None]).tanh()
+    found, expected = bent(query, grown(keys)), (keys.double() + query.double()[:, None]).tanh()
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=3e-7)
+
+
+def test_what_is_carried_while_writing_is_one_form_of_the_keys():
+    model, one = Bahdanau(SPEC, Bahdanau.Config(width=6, hidden=5, alignment=7, dropout=0.0)), batch()
+    with torch.no_grad():
+        memory = model.encode(one.source, LENGTH, 3).memory
+    assert (memory["keys"].shape, memory["grown"].shape) == ((2, 5, 0), (2, 5, 7))
+    memory = model.encode(one.source, LENGTH, 3).memory
+    assert memory["keys"].shape == (2, 5, 7)
 
 
 def test_keys_that_are_too_large_or_too_exact_do_not_grow():

@@ -70,7 +70,7 @@ def test_states_are_counted_a_sequence():
     assert found == {"carry_bytes": 4 * 2 * 5, "memory_bytes": 4 * 2 * 5}  # h and c; the vector of both directions
     found = throughput.state_bytes(subject(trial("transformer"), CPU).model, batch)
     assert found["carry_bytes"] == 4 * 2 * 8 * 6  # keys and values of six tokens
-    assert found["memory_bytes"] == 4 * 2 * 8 * 4 + 4  # those of four source tokens, and a mask
+    assert found["memory_bytes"] == 4 * 2 * 8 * 4  # those of four source tokens
 
 
 @pytest.mark.parametrize("model", SETTINGS)

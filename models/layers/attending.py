@@ -47,7 +47,7 @@ class _Attended(torch.autograd.Function):
         states, kept = [hidden], []
         for given in gates.unbind(1):
             query, *recurrent = torch.addmm(bias, states[-1], turned).split([keys.shape[2], *[hidden.shape[1]] * 3], -1)
-            curve = bent(query, keys, growing)  # (B, S, A)
+            curve = (keys + query[:, None]).tanh() if growing is None else bent(query, growing)  # (B, S, A)
             weights = (curve @ energy).add_(outside).softmax(-1)
             entering = torch.baddbmm(given[:, None], weights[:, None], values)[:, 0].chunk(3, -1)
             reset, update = ((a + b).sigmoid_() for a, b in zip(entering[:2], recurrent[:2], strict=True))

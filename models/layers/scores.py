@@ -34,14 +34,9 @@ def multiplied(kind: Kind, alignment: int, hidden: int) -> int:
     return {"general": hidden, "location": 0, "uniform": 0}.get(kind, alignment)
 
 
-def additive(
-    query: Float[Tensor, "B A"],
-    keys: Float[Tensor, "B S A"],
-    v: Float[Tensor, " A"],
-    growing: Float[Tensor, "B S A"] | None = None,
-) -> Tensor:
-    """e_j = v' tanh(W s + U h_j)  (Bahdanau et al., 2015, A.1.2). `growing`, as of `bent`, has no gradient."""
-    return bent(query, keys, growing) @ v
+def additive(query: Float[Tensor, "B A"], keys: Float[Tensor, "B S A"], v: Float[Tensor, " A"]) -> Tensor:
+    """e_j = v' tanh(W s + U h_j)  (Bahdanau et al., 2015, A.1.2)."""
+    return (keys + query[:, None]).tanh() @ v
 
 
 @torch.no_grad()
@@ -56,15 +51,11 @@ def grown(keys: Float[Tensor, "B S A"]) -> Float[Tensor, "B S A"] | None:
     return (2.0 * keys).exp()
 
 
-def bent(
-    query: Float[Tensor, "B A"], keys: Float[Tensor, "B S A"], growing: Float[Tensor, "B S A"] | None = None
-) -> Float[Tensor, "B S A"]:
-    """tanh(W s + U h_j), from what the keys have `grown` to as 1 - 2 / (1 + exp(2 U h_j) exp(2 W s)).
+def bent(query: Float[Tensor, "B A"], growing: Float[Tensor, "B S A"]) -> Float[Tensor, "B S A"]:
+    """tanh(W s + U h_j) = 1 - 2 / (1 + exp(2 U h_j) exp(2 W s)), from what the keys have `grown` to.
 
     That is a product, a sum and a reciprocal: 0.2 ms instead of 1.2 for 64 x 24 x 256 (two cores).
     """
-    if growing is None:
-        return (keys + query[:, None]).tanh()
     one = growing.new_ones(())
     rest = torch.addcmul(one, growing, (2.0 * query.clamp(-30.0, 30.0)).exp()[:, None]).reciprocal_()
     return torch.add(one, rest, alpha=-2.0)
