@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from reports.parts import Cell, Limits, Section, Table
 from reports.rows.fields import number
 from reports.rows.settings import base, settings
 from reports.rows.stored import Row, Stored, finished, group
-from reports.sections.literature import PUBLISHED, Published, Taken
+from reports.sections.literature import GRU, PUBLISHED, Published, Taken
 
 REPRODUCED, BELOW, ABOVE, UNDECIDED = "reproduced", "below", "above", "undecided"
 INCOMPARABLE, ABSENT = "not comparable", "not run"
@@ -27,6 +28,7 @@ EXPLAINED = (
     "the best of ours is held against it. What differs too much to be judged is not comparable, and shown all the same."
 )
 ABSURD = 1e12  # no number of ours is as large
+OWN_GRU = re.compile(r"(?:^|[/\\:])gru(?:\.py)?$", re.IGNORECASE)  # somebody's file, with its folder or without
 SLACK = 1e-9  # what an edge of the tolerance may be missed by, for rounding in the last digit
 Found = list[tuple[Row, Taken]]
 
@@ -40,6 +42,7 @@ class Reproduction:
     reason: str = ""
     values: tuple[float, ...] = ()
     settings: str = ""
+    metric: str = ""  # of ours, where it is not the published one
 
     @property
     def best(self) -> float:
@@ -57,8 +60,13 @@ def reproduced(stored: Stored, published: Sequence[Published] | None = None) -> 
     rows: dict[tuple[str, str, str], list[Row]] = {}
     for row in stored.rows:
         if finished(row):
-            rows.setdefault((row.result.probe, base(row.result.task), row.result.model), []).append(row)
+            rows.setdefault((row.result.probe, base(row.result.task), _called(row.result.model)), []).append(row)
     return [_one(p, rows) for p in (PUBLISHED if published is None else published)]
+
+
+def _called(model: str) -> str:
+    """A model's name; one name for every GRU, which is always somebody's file."""
+    return GRU if OWN_GRU.search(model) else model
 
 
 def _one(published: Published, rows: dict[tuple[str, str, str], list[Row]]) -> Reproduction:
@@ -72,7 +80,8 @@ def _one(published: Published, rows: dict[tuple[str, str, str], list[Row]]) -> R
     values, unlike = tuple(taken.value for _, taken in group), group[0][1].unlike
     verdict, reason = (INCOMPARABLE, unlike) if unlike else judged(published, values)
     told = _settings(group[0][0]) + (f"; of {groups} such settings that with most seeds" if groups > 1 else "")
-    return Reproduction(published, verdict, reason, values, told)
+    metric = group[0][1].metric or (ours.metric if ours else "")
+    return Reproduction(published, verdict, reason, values, told, metric)
 
 
 def judged(published: Published, values: Sequence[float]) -> tuple[str, str]:
@@ -196,7 +205,7 @@ def _ours(one: Reproduction) -> Cell:
     """Our number with n and interval; the best of the seeds where the published one is such a best, then the mean."""
     if not one.values:
         return Cell("–")
-    other = one.published.ours.metric if one.published.ours else ""
+    other = one.metric
     write = words.significant if one.published.lower and not other else words.number
     mean, span, n = float(np.mean(one.values)), one.interval, len(one.values)
     told = (f"{write(span.low)}–{write(span.high)}, " if span else "") + f"n = {n}" + (f"; {other}" if other else "")
