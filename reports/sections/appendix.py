@@ -18,6 +18,7 @@ from reports.scores.failures import Rate
 from reports.scores.tables import Line
 
 Rows = tuple[tuple[Cell, ...], ...]
+Settings = tuple[tuple[str, str], ...]
 OVERLAP = ("task", "data", "of validation, also in training", "of test, also in training or validation")
 EVERY = " Every trial is in results.csv and results.parquet."
 
@@ -30,12 +31,8 @@ def failed(stored: Stored, most: Limits) -> Section | None:
     outputs = tuple(
         Output(_printed(row), words.lines(placeless(row.result.output))) for row in shown if row.result.output.strip()
     )
-    problems = list(dict.fromkeys(p for row in stored.rows for p in row.problems))
-    damaged = (
-        f"Files that could not be read: {words.several([words.clean(one) for one in problems], most=20)}."
-        if problems
-        else ""
-    )
+    problems = list(dict.fromkeys(words.clean(p) for row in stored.rows for p in row.problems))
+    damaged = f"Files that could not be read: {words.several(problems, most=20)}." if problems else ""
     return Section("", tables=made, outputs=outputs, note=damaged) if made or damaged else None
 
 
@@ -128,10 +125,15 @@ def made(stored: Stored, found: Mapping[str, Sequence[Line]], most: Limits) -> l
 
 def _told(configured: Iterable[tuple[str, str, Row]]) -> Rows:
     """A line a configuration, found by those that ran under it."""
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, Settings], str] = {}
     for name, where, row in configured:
         found.setdefault((name, where, _settings(row)), anchors.settings(row))
-    return tuple((Cell(name, anchor=at), Cell(where), Cell(said)) for (name, where, said), at in found.items())
+    return tuple((Cell(name, anchor=at), Cell(where), Cell(_said(told))) for (name, where, told), at in found.items())
+
+
+def _said(told: Settings) -> str:
+    """All settings; one whose value is endless is cut, which takes nothing from the others."""
+    return ", ".join(f"{words.clean(name)}={words.clean(value)}" for name, value in told)
 
 
 def _origin(name: str, where: str, row: Row) -> tuple[Cell, ...]:
@@ -203,11 +205,11 @@ def _signatures(stored: Stored, most: Limits) -> tuple[Rows, str]:
     return tuple(tuple(Cell(text) for text in entry) for entry in shown), note
 
 
-def _settings(row: Row) -> str:
+def _settings(row: Row) -> Settings:
     said = described(row.result).items()
     if row.result.probe in words.PROBES:  # what was remarked stands beside the numbers
         said = {key: value for key, value in said if not key.startswith("notes.")}.items()
-    return ", ".join(f"{words.clean(key)}={words.clean(placeless(value))}" for key, value in said)  # each cut, not all
+    return tuple((key, placeless(value)) for key, value in said)
 
 
 def spreadsheet(stored: Stored) -> Iterator[str]:
