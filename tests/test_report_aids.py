@@ -8,22 +8,26 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
 from test_report import MODELS, build, seen, trial
 
 from bench.record import Result
 from bench.statistics import Point
 from reports import anchors, figures, words
+from reports.figures import attention as attention_figures
 from reports.figures import long as long_figures
+from reports.figures import overall as overall_figures
 from reports.figures import series
 from reports.figures import speed as speed_figures
-from reports.figures.svg import drawn
+from reports.figures.svg import Drawn, drawn
 from reports.magnitude import carried, magnitude, plain
 from reports.page import html
 from reports.parts import Cell, Page, Section, Table
+from reports.rows.artifacts import Attention
 from reports.rows.stored import Row, gather
 from reports.scores import tables
 from reports.sections import appendix, behind
@@ -92,7 +96,7 @@ def test_every_figure_holds_the_series_that_its_table_holds(made):
         held = {group.get("data-series") for group in root.iter(f"{SVG}g")} - {None}
         named = {*re.findall(r'<th scope="row"[^>]*><bdi>(.*?)</bdi>', table)}
         assert named, one[:60]
-        if '"col">written<' in table:  # a heat map holds cells
+        if re.search('"col">(written|head)<', table):  # a heat map holds cells
             assert len(list(root.iter(f"{SVG}path"))) + len(list(root.iter(f"{SVG}image"))) > len(named)
         else:
             assert len(held) == len(named) > 1, one[:60]
@@ -207,15 +211,70 @@ def test_colours_of_the_page_are_classes_of_its_one_sheet(made):
 
 
 def test_several_heat_maps_in_one_figure_have_a_row_for_each_row_of_each():
-    drawing = Figure()
-    for place, name in enumerate(("layer 1, head 1", "layer 1, head 2"), 1):
-        axes = drawing.add_subplot(1, 2, place)
-        axes.pcolormesh([[0.25, 0.75, 0.0], [place / 2, 0.0, 0.125]])
-        axes.set(xticks=[], yticks=[], title=name)
-    numbers = drawn(drawing, "own", "alt").numbers
+    weights = np.array([[[[0.25, 0.75, 0.0], [0.25, 0.75, 0.0]]], [[[0.5, 0.0, 0.125], [1.0, 0.0, 0.125]]]])
+    seen = Attention(0, ("a", "b", "c"), ("x", "y"), ((0.5, 0.25, 0.25),) * 2, None, None, weights)
+    numbers = drawn(attention_figures.heads(seen, "transformer"), "own", "alt").numbers
     assert numbers is not None
-    assert numbers.head == ("written", "row", "column 1", "column 2", "column 3")
+    assert numbers.head == ("head", "row", "column 1", "column 2", "column 3")
     assert [tuple(cell.text for cell in row) for row in numbers.rows] == [
         ("layer 1, head 1", "1", "0.25", "0.75", "0.00"), ("layer 1, head 1", "2", "0.50", "0.00", "0.12"),
         ("layer 1, head 2", "1", "0.25", "0.75", "0.00"), ("layer 1, head 2", "2", "1.00", "0.00", "0.12"),
     ]  # fmt: skip
+
+
+def titles(figure: Drawn) -> list[str | None]:
+    return [title.text for use in ElementTree.fromstring(figure.inline).iter(f"{SVG}use") for title in use]
+
+
+def rows(figure: Drawn) -> list[tuple[str, ...]]:
+    assert figure.numbers is not None
+    return [tuple(cell.text for cell in row) for row in figure.numbers.rows]
+
+
+def test_equal_steps_of_a_profile_are_drawn_apart_and_told_as_they_are():
+    shares = np.array([[2 / 3, 1.0], [2 / 3, 1.0], [0.0, 2 / 3]])
+    figure = drawn(overall_figures.profile(["lstm", "rnn", "mine"], (1.0, 2.0), shares), "own", "alt")
+    assert [row[-1] for row in rows(figure)] == ["66.67", "100", "66.67", "100", "0", "66.67"]
+    told = titles(figure)
+    assert len(told) == 6
+    assert told[0] == "LSTM: share of tasks 66.67, times the seconds of the fastest 1"
+    places = [float(use.get("y", 0)) for use in ElementTree.fromstring(figure.inline).iter(f"{SVG}use") if len(use)]
+    assert len({*places}) == 6
+
+
+def test_every_panel_of_a_figure_tells_its_points_under_the_heading_of_its_column():
+    names = ("task", "model", "name", "metric", "value", "low", "high", "letters", "train_seconds", "peak_bytes")
+    told = [
+        ("sentiment", "lstm", "LSTM", "accuracy", 61.5, 60.25, 63.0, "a", 30.0, 2.0**21),
+        ("sentiment", "mine", "mine", "accuracy", 50.5, math.nan, math.nan, "b", 20.0, math.nan),
+        ("translation: b: c", "mine", "mine", "bleu", 7.25, 7.0, 8.0, "a", 40.0, 2.0**22),
+    ]
+    table = pd.DataFrame(told, columns=names)
+    for name in ("train_tokens_per_second", "generate_tokens_per_second", "parameters_trained"):
+        table[name] = math.nan
+    figure = drawn(figures.glance(table), "own", "alt")
+    assert {*titles(figure)} == {
+        "LSTM, Sentiment: accuracy, % 61.50 (60.25 to 63)", "mine, Sentiment: accuracy, % 50.50",
+        "mine, Translation: b: c: BLEU 7.250 (7 to 8)", "LSTM, Sentiment, training, s 30",
+        "mine, Sentiment, training, s 20", "mine, Translation: b: c, training, s 40",
+        "LSTM, Sentiment, peak memory of a step, MiB 2", "mine, Translation: b: c, peak memory of a step, MiB 4",
+    }  # fmt: skip
+    assert [one.name for one in series.read(figures.glance(table)).series] == ["LSTM", "mine"]
+
+
+def test_lines_of_seeds_are_called_by_their_seeds_and_given_up_trials_by_what_they_are():
+    points = pd.DataFrame(
+        {"model": "lstm", "name": "LSTM", "seed": [3, 3, 5, 5], "updates": [1, 2, 1, 2], "value": [1.5, 2.5, 3.5, 4.5]}
+    )
+    assert [row[:3] for row in rows(drawn(figures.learning(points, "updates", "bleu"), "own", "alt"))] == [
+        ("LSTM", "seed 3", "1"), ("LSTM", "seed 3", "2"), ("LSTM", "seed 5", "1"), ("LSTM", "seed 5", "2"),
+    ]  # fmt: skip
+    curve = long_figures.Curve("LSTM", "lstm", [long_figures.Place(0.1, 2, 2, 2)], [(0.2, 1.5)], each="given up")
+    found = drawn(long_figures.lines([curve], long_figures.Frame("rate", "score")), "own", "alt")
+    assert [row[1] for row in rows(found)] == ["", "given up"]
+
+
+def test_two_rates_of_a_model_are_told_by_what_they_are():
+    bars = [speed_figures.Bar("LSTM", "lstm", Point(1, 20.0, 19.0, 22.0), 80.0, "20 → 80")]
+    told = [row[:3] for row in rows(drawn(speed_figures.rates(bars, "tokens a second"), "own", "alt"))]
+    assert told == [("LSTM", "best batch", "80"), ("LSTM", "one sequence", "20")]

@@ -342,6 +342,21 @@ def test_the_figure_at_a_glance_holds_what_its_table_holds():
     assert [own.get_text() for own in scores.texts] == ["60.0  a", "50.0"]
 
 
+def test_the_table_under_the_figure_at_a_glance_holds_every_task_and_measure():
+    spans = [line("lstm", 60.0, 30.0, 3), line("rnn", 50.0, 20.0, 3)]
+    emoji = Line("model", "emoji", "lstm", "LSTM", (row("lstm", task="emoji", metrics={"accuracy": 12.25}),))
+    found = {"sentiment": spans, "emoji": [emoji]}
+    table = glance.drawing(found, {}, nothing()).data
+    tidy = glance.tidy(found, {}, nothing())
+    assert table is not None
+    assert table.head == ("model", "task", "score", "from", "to", "seeds", "training, s")
+    told = [[cell.value for cell in cells[2:5]] + [cells[5].text, cells[6].value] for cells in table.rows]
+    for cells, own, (_, one) in zip(table.rows, told, tidy.iterrows(), strict=True):
+        assert (cells[0].text, cells[1].text) == (one["name"], words.task(one["task"]))
+        drawn = [one["value"], one["low"], one["high"], one["n"], one["train_seconds"]]
+        assert own == [str(x) if x is one["n"] else None if math.isnan(x) else x for x in drawn]
+
+
 def test_many_tasks_leave_the_costs_to_a_table_each():
     found = {
         f"task{n}": [Line("model", f"task{n}", "lstm", "LSTM", (row("lstm", task=f"task{n}"),))]

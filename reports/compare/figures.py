@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from reports.compare.verdicts import COUNTED, Difference
-from reports.figures.style import INK, MUTED, PAPER, empty, short, styled, styles
+from reports.figures.style import INK, INTERVAL, MUTED, PAPER, empty, short, styled, styles
 
 
 class Bar(NamedTuple):
@@ -28,7 +28,8 @@ def forest(bars: Sequence[Bar], ratio: bool) -> Figure:
     for y, bar in enumerate(bars):
         style, one = chosen[bar.told.model], bar.told
         if one.low is not None and one.high is not None:
-            axes.plot([one.low, one.high], [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=3)
+            reach = [one.low, one.high]
+            axes.plot(reach, [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=3, label=INTERVAL)
         face = PAPER if one.verdict in COUNTED else style.colour
         axes.plot(
             [one.change], [y], color=style.colour, marker=style.marker, markersize=8, markerfacecolor=face, zorder=4

@@ -5,16 +5,19 @@
 the figure, and `svg` writes it.
 """
 
-from reports.figures.scores import cost, glance, learning, quality
+from reports.figures.scores import MEASURES, cost, counted, glance, learning, panels, quality
 from reports.figures.style import MARKS, STYLES, short, styles, together
 from reports.figures.thumbnails import safe_picture, thumbnail
 
 __all__ = [
     "MARKS",
+    "MEASURES",
     "STYLES",
     "cost",
+    "counted",
     "glance",
     "learning",
+    "panels",
     "quality",
     "safe_picture",
     "short",

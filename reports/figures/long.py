@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from reports import words
 from reports.figures.speed import VARIANTS
-from reports.figures.style import LINE, MUTED, PAPER, Style, empty, short, styled, styles
+from reports.figures.style import KIND, LINE, MUTED, PAPER, Style, empty, short, styled, styles
 
 DASHED = (0, (4, 2))
 LOWEST = -25.0  # of a share in percent that may be below nothing; a line that falls lower leaves the figure
@@ -30,13 +30,14 @@ class Place(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One line of a figure; `seeds` are points of single seeds, `early` is a line of the start of training."""
+    """One line of a figure; `seeds` are loose points, each what `each` says; `early`: of the start of training."""
 
     name: str
     model: str
     points: Sequence[Place]
     seeds: Sequence[tuple[float, float]] = ()
     early: bool = False
+    each: str = "one seed"
 
 
 class Frame(NamedTuple):
@@ -86,7 +87,7 @@ def _line(axes: Axes, one: Curve, style: Style, hollow: bool) -> None:
     if one.seeds:
         axes.plot(
             *zip(*one.seeds, strict=True), color=style.colour, marker=style.marker, markersize=4, alpha=0.5,
-            linestyle="none", markeredgewidth=0,
+            linestyle="none", markeredgewidth=0, label=KIND + one.each,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from reports import words
 from reports.figures._names import Step, named
-from reports.figures.style import INK, MUTED, Style, empty, legend, short, styled, styles
+from reports.figures.style import INK, INTERVAL, KIND, MUTED, Style, empty, legend, short, styled, styles
 
 MEASURES = {  # column of `glance`: its heading
     "value": "score, with its interval",
@@ -28,6 +28,16 @@ MEASURES = {  # column of `glance`: its heading
 }
 
 
+def panels(table: pd.DataFrame) -> list[str]:
+    """The columns of MEASURES that `glance` has panels for."""
+    return [name for name in MEASURES if name == "value" or (table[name] > 0).any()]
+
+
+def counted(name: str, value: float) -> float:
+    """A cost in the unit of its axis."""
+    return value / 2**20 if name == "peak_bytes" else value
+
+
 @styled
 def glance(table: pd.DataFrame) -> Figure:
     """Models of every task, best first, a row of panels a task: the score, then each cost that any row tells.
@@ -36,7 +46,7 @@ def glance(table: pd.DataFrame) -> Figure:
     models that are not separable), and those of `MEASURES`, NaN where nothing is known. Costs are logarithmic: what is
     not above zero has no place, as memory that is too little to be seen.
     """
-    shown = [name for name in MEASURES if name == "value" or (table[name] > 0).any()]
+    shown = panels(table)
     tasks = list(dict.fromkeys(table["task"]))
     sizes = [int((table["task"] == task).sum()) for task in tasks]
     chosen = styles(table["model"])
@@ -86,13 +96,12 @@ def _costs(
     axes: Axes, rows: Sequence[dict[Any, Any]], name: str, chosen: Mapping[str, Style], wide: tuple[float, float]
 ) -> None:
     """A point a model, on a logarithmic axis that all tasks share; nothing where it is not known."""
-    unit = 2**20 if name == "peak_bytes" else 1
     for y, row in enumerate(rows):
         style = chosen[row["model"]]
         if row[name] > 0:
-            axes.plot([row[name] / unit], [y], color=style.colour, marker=style.marker, markersize=7)
+            axes.plot([counted(name, row[name])], [y], color=style.colour, marker=style.marker, markersize=7)
     axes.set_xscale("log")
-    axes.set_xlim(wide[0] / unit, wide[1] / unit)
+    axes.set_xlim(counted(name, wide[0]), counted(name, wide[1]))
     _few_logs(axes)
 
 
@@ -147,7 +156,8 @@ def _lollipop(axes: Axes, y: int, row: dict[Any, Any], style: Style) -> None:
     axes.plot([0, row["value"]], [y, y], color=style.colour, linestyle=style.dash, linewidth=1.6, alpha=0.75)
     axes.plot([row["value"]], [y], color=style.colour, marker=style.marker, markersize=8)
     if not np.isnan(row["low"]):
-        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4)
+        reach = [row["low"], row["high"]]
+        axes.plot(reach, [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4, label=INTERVAL)
 
 
 def _floor(axes: Axes, y: int, row: dict[Any, Any]) -> None:
@@ -243,17 +253,8 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
     """
     chosen = styles(points["model"])
     figure, axes = empty(3.6)
-    labelled: set[str] = set()
-    for (name, _), seed in points.groupby(["name", "seed"], sort=False):
-        line = seed.dropna(subset=[against, "value"]).sort_values(against, kind="stable")
-        at = line[against] / (1e9 if against == "flops" else 1)
-        style = chosen[str(seed["model"].iloc[0])]
-        label = short(str(name)) if name not in labelled else "_"
-        labelled.add(str(name))
-        axes.plot(
-            at, line["value"], color=style.colour, linestyle=style.dash, marker=style.marker,
-            markersize=4.5 if len(line) < 40 else 0, label=label, alpha=0.9, linewidth=1.7,
-        )  # fmt: skip
+    for name, own in points.groupby("name", sort=False):
+        _seeds(axes, str(name), own, against, chosen[str(own["model"].iloc[0])])
     axes.set_xlim(left=0)
     if points["value"].min() >= 0:
         axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
@@ -267,3 +268,18 @@ def learning(points: pd.DataFrame, against: str, metric: str) -> Figure:
     axes.set_ylabel(words.headed(metric))
     legend(figure)
     return figure
+
+
+def _seeds(axes: Axes, name: str, points: pd.DataFrame, against: str, style: Style) -> None:
+    """A line a seed, called by it, after an empty one that the legend shows."""
+    size = 4.5 if len(points) < 40 * points["seed"].nunique() else 0
+    shown: dict[str, Any] = {
+        "color": style.colour, "linestyle": style.dash, "marker": style.marker, "markersize": size, "alpha": 0.9,
+        "linewidth": 1.7,
+    }  # fmt: skip
+    axes.plot([], [], label=short(name), **shown)
+    for seed, own in points.groupby("seed", sort=False):
+        line = own.dropna(subset=[against, "value"]).sort_values(against, kind="stable")
+        axes.plot(
+            line[against] / (1e9 if against == "flops" else 1), line["value"], label=f"{KIND}seed {seed}", **shown
+        )

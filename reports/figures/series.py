@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from reports import words
-from reports.figures.style import INK, PAPER
+from reports.figures.style import INTERVAL, KIND
 from reports.magnitude import magnitude
 from reports.parts import Cell, Table
 
@@ -86,13 +87,15 @@ def read(figure: Figure) -> Read:
     meshes = [(one, c) for one in figure.axes for c in one.collections if isinstance(c, QuadMesh)]
     if len(meshes) > 1:
         wide = max(np.asarray(mesh.get_array()).shape[1] for _, mesh in meshes)
-        return Read((), ("", ""), tuple(_heats(meshes)), ("written", "row", *(f"column {n + 1}" for n in range(wide))))
+        return Read((), ("", ""), tuple(_heats(meshes)), ("head", "row", *(f"column {n + 1}" for n in range(wide))))
     if meshes:
         return Read((), ("", ""), tuple(_heat(*meshes[0])), ("written", *_labels(axes.xaxis)))
     bars = [c for c in axes.containers if isinstance(c, BarContainer)]
     if bars:
         found = _bars(bars)
         return Read(found, ("", ""), tuple(_stacked(axes, bars)), ("", *(str(b.get_label()) for b in bars)))
+    if len(figure.axes) > 1 and _rows(axes):
+        return Read(_panelled(figure.axes), ("", ""))
     found = _listed(axes) or _labelled(figure, axes) or _noted(axes)
     return Read(found, (axes.get_xlabel() or "across", axes.get_ylabel()))
 
@@ -121,18 +124,61 @@ def _marked(line: Line2D) -> bool:
     return line.get_marker() not in (None, "None", "none", "", " ")
 
 
+def _kind(line: Line2D) -> str:
+    """What whoever drew it says that a line is among those of its series."""
+    label = str(line.get_label())
+    return label.removeprefix(KIND) if label.startswith(KIND) else ""
+
+
 # Rows with a name each: bars and their ends
 
 
-def _listed(axes: Axes) -> tuple[Series, ...]:
-    """Points of an axis whose places have names; a line in the colour of the text is an interval."""
+def _rows(axes: Axes) -> dict[float, str]:
+    """Where along y which name stands; nothing where the axis is one of numbers."""
     names = {at: name for at, name in zip(axes.get_yticks(), _labels(axes.yaxis), strict=False) if name}
-    if axes.get_ylabel() or all(magnitude(name) is not None for name in names.values()):
-        return ()
+    return {} if axes.get_ylabel() or all(magnitude(name) is not None for name in names.values()) else names
+
+
+def _listed(axes: Axes) -> tuple[Series, ...]:
+    """Points of an axis whose places have names."""
+    names = _rows(axes)
     found = [Series(name, "", f"series-{n}") for n, name in enumerate(names.values())]
-    at = dict(zip(names, found, strict=True))
+    _placed(axes, dict(zip(names, found, strict=True)))
+    return tuple(found)
+
+
+def _panelled(panels: Sequence[Axes]) -> tuple[Series, ...]:
+    """Rows of panels with names at their left alone: of one name one series, over all rows and panels.
+
+    The first row has the headings of all columns; the first panel of each row tells what the row is of.
+    """
+    found: dict[tuple[str, int], Series] = {}
+    heads: dict[int, str] = {}
+    own: dict[float, Series] = {}
+    row = ""
+    for axes in panels:
+        place, title = axes.get_subplotspec(), " ".join(_title(axes).split())
+        column = place.colspan.start if place else 0
+        if not column:
+            row, own = title, _of_one_name(_rows(axes), found)
+        _placed(axes, own, f"{row.rpartition(': ')[0]}, {heads.setdefault(column, title)}" if column else row)
+    return tuple(found.values())
+
+
+def _of_one_name(names: dict[float, str], found: dict[tuple[str, int], Series]) -> dict[float, Series]:
+    """The series of each place; of two places with one name each has its own."""
+    times = Counter[str]()
+    own = {}
+    for at, name in names.items():
+        own[at] = found.setdefault((name, times[name]), Series(name, "", f"series-{len(found)}"))
+        times[name] += 1
+    return own
+
+
+def _placed(axes: Axes, at: dict[float, Series], kind: str = "") -> None:
+    """Gives each series what is drawn at its place along y; a line that is labelled so is an interval."""
     lines = [c for c in _children(axes) if isinstance(c, Line2D)]
-    spans = {y: (x[0], x[1]) for c in lines if _colour(c) == INK and (x := _level(c)) for y in [_points(c)[0][1]]}
+    spans = {y: x for c in lines if c.get_label() == INTERVAL and (x := _level(c)) for y in [_points(c)[0][1]]}
     for line in lines:
         places = _points(line)
         own = at.get(places[-1][1]) if places else None
@@ -140,11 +186,7 @@ def _listed(axes: Axes) -> tuple[Series, ...]:
             continue
         own.take(line)
         if _marked(line):
-            own.strands.append(Strand("", line, [_reaching(x, y, spans.get(y), x) for x, y in places]))
-    for own in found:  # where a row has a second point, it is a hollow one
-        for strand in own.strands if len(own.strands) > 1 else []:
-            strand.kind = "hollow" if strand.artist.get_markerfacecolor() == PAPER else "filled"  # type: ignore[attr-defined]
-    return tuple(found)
+            own.strands.append(Strand(kind or _kind(line), line, [_reaching(x, y, spans.get(y), x) for x, y in places]))
 
 
 def _reaching(x: float, y: float, span: tuple[float, ...] | None, value: float) -> Mark:
@@ -197,8 +239,8 @@ def _kinds(figure: Figure, names: Sequence[str]) -> dict[str, str]:
 def _strand(own: Series, child: Artist, kinds: dict[str, str]) -> None:
     if isinstance(child, Line2D) and (places := _points(child)):
         loose = child.get_linestyle() in ("None", "none", "", " ")
-        kind = kinds.get(str(child.get_linestyle()), "")
-        if loose and own.strands:
+        kind = _kind(child) or kinds.get(str(child.get_linestyle()), "")
+        if loose and own.strands and not _kind(child):
             kind = RING if child.get_markerfacecolor() == "none" else SEED
         own.strands.append(Strand(kind, child, [Mark(x, y) for x, y in places]))
 
@@ -295,7 +337,7 @@ def _heats(meshes: Sequence[tuple[Axes, QuadMesh]]) -> Iterator[tuple[str, ...]]
     """Of several maps each row under the title of its own."""
     for axes, mesh in meshes:
         for place, row in enumerate(np.asarray(mesh.get_array(), dtype=float), 1):
-            yield axes.get_title(), str(place), *(f"{weight:.2f}" for weight in row)
+            yield _title(axes), str(place), *(f"{weight:.2f}" for weight in row)
 
 
 def _pictured(axes: Sequence[Axes]) -> Iterator[tuple[str, ...]]:
@@ -304,12 +346,17 @@ def _pictured(axes: Sequence[Axes]) -> Iterator[tuple[str, ...]]:
         veil = np.asarray(one.images[-1].get_array(), dtype=float) if one.images else np.zeros((0, 0, 4))
         shares = veil[..., 3] / max(float(veil[..., 3].max(initial=0.0)), 1e-9)
         for place, row in enumerate(shares, 1):
-            yield one.get_title(loc="center"), str(place), *(f"{100 * share:.0f}" for share in row)
+            yield _title(one), str(place), *(f"{100 * share:.0f}" for share in row)
 
 
 def _numbered(axes: Sequence[Axes]) -> tuple[str, ...]:
     wide = max(np.asarray(one.images[-1].get_array()).shape[1] for one in axes if one.images)
     return ("written", "row", *(f"column {n}, %" for n in range(1, wide + 1)))
+
+
+def _title(axes: Axes) -> str:
+    """Our figures have theirs at the left, those over pictures in the middle."""
+    return axes.get_title(loc="left") or axes.get_title(loc="center")
 
 
 def _labels(axis: Any) -> list[str]:
@@ -332,7 +379,7 @@ def table(found: Read, caption: str) -> Table | None:
     room = max(MOST // len(strands), 2) if total > MOST else total
     listed = any(one.name and found.head[1] == "" for one in found.series)
     kinds, spans = any(s.kind for _, s in strands), any(m.low is not None for _, s in strands for m in s.marks)
-    head = ("series", *(["line"] if kinds else []), found.head[0], *([] if listed else [found.head[1]]))
+    head = ("series", *(["line"] if kinds else []), found.head[0] or "value", *([] if listed else [found.head[1]]))
     rows = tuple(
         _row(one, strand, mark, kinds, listed, spans) for one, strand in strands for mark in some(strand.marks, room)
     )
@@ -367,6 +414,8 @@ def told(found: Read, one: Series, strand: Strand, mark: Mark) -> str:
     x, y = found.head
     ends = f" ({_said(mark.low)} to {_said(mark.high)})" if mark.low is not None else ""
     name = ", ".join(text for text in (one.name, strand.kind) if text)
+    if not x:
+        return f"{name} {_said(mark.x)}{ends}"
     return f"{name}: {y} {_said(mark.y)}{ends}, {x} {_said(mark.x)}" if y else f"{name}: {_said(mark.x)}{ends}, {x}"
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from bench.statistics import Point
 from reports import words
-from reports.figures.style import INK, LINE, MUTED, PAPER, Dash, Style, empty, short, styled, styles
+from reports.figures.style import INK, INTERVAL, KIND, LINE, MUTED, PAPER, Dash, Style, empty, short, styled, styles
 
 
 class Bar(NamedTuple):
@@ -47,15 +47,15 @@ VARIANTS: tuple[Dash, ...] = ((0, (2, 1)), (0, (5, 1, 1, 1)), (0, (1, 2)), (0, (
 
 
 @styled
-def rates(bars: Sequence[Bar], label: str) -> Figure:
-    """Rates by model; where a second rate is given, filled is the first and hollow the second."""
+def rates(bars: Sequence[Bar], label: str, told: tuple[str, str] = ("one sequence", "best batch")) -> Figure:
+    """Rates by model; where a second rate is given, filled is the first and hollow the second, called as `told`."""
     chosen = styles(bar.model for bar in bars)
     figure, axes = empty(0.95 + 0.32 * len(bars))
     joined = any(bar.further for bar in bars)
     if joined:
         axes.set_xscale("log")
     for y, bar in enumerate(bars):
-        _rate(axes, y, bar, chosen[bar.model], joined)
+        _rate(axes, y, bar, chosen[bar.model], told if joined else None)
         at = axes.get_yaxis_transform()
         axes.text(1.03, y, bar.text, transform=at, va="center", ha="left", color=INK, fontweight="bold")
     axes.set_yticks(range(len(bars)), [short(bar.name) for bar in bars])
@@ -75,15 +75,20 @@ def rates(bars: Sequence[Bar], label: str) -> Figure:
     return figure
 
 
-def _rate(axes: Axes, y: int, bar: Bar, style: Style, joined: bool) -> None:
+def _rate(axes: Axes, y: int, bar: Bar, style: Style, joined: tuple[str, str] | None) -> None:
+    first, second = joined or ("", "")
     start, far = (bar.further or bar.rate.value, bar.rate.value) if joined else (0.0, bar.rate.value)
     axes.plot([start, far], [y, y], color=style.colour, linestyle=style.dash, linewidth=1.6, alpha=0.75)
     if bar.further:
         axes.plot(
-            [bar.further], [y], color=style.colour, marker=style.marker, markersize=8, markerfacecolor=PAPER, zorder=3
-        )
-    axes.plot([bar.rate.value], [y], color=style.colour, marker=style.marker, markersize=8, zorder=3)
-    axes.plot([bar.rate.low, bar.rate.high], [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4)
+            [bar.further], [y], color=style.colour, marker=style.marker, markersize=8, markerfacecolor=PAPER, zorder=3,
+            label=KIND + second,
+        )  # fmt: skip
+    axes.plot(
+        [bar.rate.value], [y], color=style.colour, marker=style.marker, markersize=8, zorder=3, label=KIND + first
+    )
+    reach = [bar.rate.low, bar.rate.high]
+    axes.plot(reach, [y, y], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4, label=INTERVAL)
 
 
 def _ends(bar: Bar) -> tuple[float, float]:

@@ -83,6 +83,8 @@ LOOK: Any = {
     "savefig.dpi": 144,  # of the pictures inside a figure; its lines and letters have no resolution
 }
 WIDTH = 4.8  # inches; a figure fills a telephone's width with letters of a legible size
+KIND = "_: "  # a line's label that starts so tells the table what it is among those of its series; no legend shows it
+INTERVAL = KIND + "interval"
 LINE, LINES = 0.233, 3  # inches of a line of a legend, and how many of them a figure's height holds beside its axes
 
 

@@ -91,7 +91,7 @@ def _titled(root: ElementTree.Element, figure: Figure, found: Read, behind: Mapp
             groups.setdefault(f"series-{place}", []).append(group)
     uses = {gid: [use for group in own for use in group.iter(f"{{{SVG}}}use")] for gid, own in groups.items()}
     for one, strand, mark in series.marks(found):
-        at = figure.axes[0].transData.transform((mark.x, mark.y))
+        at = strand.artist.get_transform().transform((mark.x, mark.y))  # of its panel, shifted as it is drawn
         use = _nearest(uses.get(one.gid, []), float(at[0]), figure.bbox.height - float(at[1]))
         if use is not None and not len(use):
             said = series.told(found, one, strand, mark)

@@ -77,7 +77,8 @@ def _record(line: Line, letter: str, memory: Beside | None) -> dict[str, object]
     span, rates = line.interval, [line.means.get(f"{side}_tokens_per_second") for side in ("source", "target")]
     return {
         "task": line.task, "model": line.model, "name": line.name, "metric": line.metric, "value": line.value,
-        "low": span.low if span else math.nan, "high": span.high if span else math.nan, "letters": letter,
+        "n": len(line.rows), "letters": letter,
+        "low": span.low if span else math.nan, "high": span.high if span else math.nan,
         "train_seconds": line.means.get("train_seconds", math.nan),
         "train_tokens_per_second": sum(rate for rate in rates if rate) if any(rates) else math.nan,
         "generate_tokens_per_second": line.means.get("generate_tokens_per_second", math.nan),
@@ -97,8 +98,37 @@ def drawing(found: Found, marked: Marks, timings: Timings) -> Drawing:
         "overview",
         f"Scores and costs of every model{cut}. {'. '.join(told)}",
         f"Scores and costs{cut}; a panel starts at zero for scores, costs are logarithmic",
+        _numbers(table),
         wide=True,
     )
+
+
+def _numbers(table: pd.DataFrame) -> Table:
+    """What the figure draws, a row a task and model: the score with its interval and seeds, then each cost."""
+    costs = [name for name in figures.panels(table) if name != "value"]
+    head = [
+        "model",
+        "task",
+        "score",
+        "from",
+        "to",
+        "seeds",
+        *(" ".join(figures.MEASURES[name].split()) for name in costs),
+    ]
+    rows = tuple(
+        (
+            Cell(str(r["name"])), Cell(words.task(r["task"]), note=words.headed(r["metric"])),
+            *(_exact(r[name], words.number(_number(r[name]), r["metric"])) for name in ("value", "low", "high")),
+            Cell(str(r["n"])), *(_exact(figures.counted(name, r[name])) for name in costs),
+        )
+        for r in table.to_dict("records")
+    )  # fmt: skip
+    return Table("Scores and costs: the numbers", tuple(head), rows, numbers=(False, False, *[True] * (len(head) - 2)))
+
+
+def _exact(value: float, text: str = "") -> Cell:
+    """A number in few digits, with all of them behind it."""
+    return Cell(text or words.significant(_number(value), 4), value=_number(value))
 
 
 def _told(lines: Sequence[Line], marked: Marks) -> str:

@@ -124,7 +124,7 @@ def _profile(timed: Mapping[str, Mapping[str, Sequence[float]]], models: Sequenc
         drawn.profile(models, FACTORS, shares),
         "profile",
         alt,
-        "Share of tasks within so many times the seconds of the fastest",
+        "Share of tasks within so many times the seconds of the fastest; equal lines are drawn a little apart",
     )
 
 

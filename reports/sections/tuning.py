@@ -152,7 +152,7 @@ def _rates(task: str, found: Sequence[Search], metric: str) -> Iterator[Drawing]
     for one in found[: long.DRAWN]:
         whole = sorted((rate, _score(row)) for row in one.whole if (rate := _rate(row)))
         given_up = [(rate, _score(row)) for row in one.done if row not in one.whole and (rate := _rate(row))]
-        curves.append(Curve(one.name, one.model, [Place(x, y, y, y) for x, y in whole], given_up))
+        curves.append(Curve(one.name, one.model, [Place(x, y, y, y) for x, y in whole], given_up, each="given up"))
     drawn = long.drawing(
         curves, Frame("learning rate", f"{words.headed(metric)} on validation"), f"rates-{words.slug(task)}",
         words.task(task), "best score on validation of each trial against its learning rate", long.score(metric),
