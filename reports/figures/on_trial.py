@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports.figures.style import MUTED, empty, short, styled
+from reports.figures.style import INTERVAL, MUTED, empty, short, styled
+
+NAMED = 28  # letters of a claim
 
 
 @styled
@@ -19,11 +21,12 @@ def forest(table: pd.DataFrame) -> Figure:
     figure, axes = empty(1.1 + 0.3 * len(rows))
     axes.set_xscale("symlog", linthresh=1.0)
     for y, row in enumerate(rows):
-        axes.plot([row["low"], row["high"]], [y, y], color=row["colour"], linewidth=2, solid_capstyle="butt")
+        reach = [row["low"], row["high"]]
+        axes.plot(reach, [y, y], color=row["colour"], linewidth=2, solid_capstyle="butt", label=INTERVAL)
         axes.plot([row["value"]], [y], color=row["colour"], marker=row["marker"], markersize=6.5)
     for at, dash in ((0.0, "solid"), (1.0, (0, (3, 2.5)))):
         axes.axvline(at, color=MUTED, linestyle=dash, linewidth=1, zorder=1)
-    axes.set_yticks(range(len(rows)), [short(str(row["claim"]), 28) for row in rows])
+    axes.set_yticks(range(len(rows)), [short(str(row["claim"]), NAMED) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(length=0)
