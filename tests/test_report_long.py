@@ -239,12 +239,49 @@ def test_spans_that_are_the_same_for_all_seeds_are_said_once(tmp_path, undrawn):
 
 
 def test_configurations_of_a_model_are_told_apart_without_brackets(tmp_path, undrawn):
-    for rates in ([0.003], [0.001, 0.003]):
-        one = spans(tmp_path / "run", "lstm", variant="recall")
+    for seed, rates in enumerate(([0.003], [0.001, 0.003], [0.003, 0.001])):
+        one = spans(tmp_path / "run", "lstm", seed)
         one.config["probe"]["rates"] = rates
         append(tmp_path / "again", dataclasses.replace(one, id=str(rates)))
     (section,) = shown(tmp_path / "again", span)
-    assert {row[0].text for row in section.tables[0].rows} == {"LSTM, rates 0.003", "LSTM, rates 0.001, 0.003"}
+    named = {row[0].text: row[3].text for row in section.tables[0].rows}
+    assert named == {"LSTM (rate 0.003)": "1", "LSTM (rates 0.001 and 0.003)": "2"}  # their order is no difference
+
+
+def test_sentences_are_about_the_configuration_of_a_model_with_most_seeds_and_the_table_holds_all(tmp_path, undrawn):
+    for seed in range(3):
+        spans(tmp_path / "run", "lstm", seed, config={"batch": 64}, budget={"updates": 3000})
+    spans(tmp_path / "run", "lstm", 0, 10, config={"batch": 32}, budget={"updates": 2000}, id="other", command="other")
+    spans(tmp_path / "run", "rnn", 0)
+    (section,) = shown(tmp_path / "run", span)
+    names = [row[0].text for row in section.tables[0].rows]
+    assert names == ["vanilla RNN", "LSTM (batch 32, 2,000 updates)", "LSTM (batch 64, 3,000 updates)"]
+    assert section.said == (
+        "On recall the memory span (median over seeds) is 100 for the LSTM (batch 64, 3,000 updates) and 10 for the "
+        "vanilla RNN.",
+    )
+    assert "the sentences tell those with most seeds; tables hold all" in section.note
+
+
+def test_a_search_that_asked_fewer_lengths_is_named_by_the_longest(tmp_path, undrawn):
+    for n, most in enumerate((16, 4)):
+        told = {pairs: 100.0 / pairs for pairs in (1, 2, 4, 16) if pairs <= most}
+        one = everywhere(tmp_path / "aside", "lstm", "synthetic.mqar", told, along="pairs")
+        append(tmp_path / "run", dataclasses.replace(one, id=str(n)))
+    ((_, lines),) = long.panels(gather([tmp_path / "run"]), "span").items()
+    assert [one.name for one in lines] == ["LSTM (up to 16 pairs)", "LSTM (up to 4 pairs)"]
+    assert [one.name for one in long.chief(lines)] == ["LSTM (up to 16 pairs)"]
+
+
+def test_an_older_form_of_associative_recall_says_that_it_is_one(tmp_path, undrawn):
+    one = everywhere(tmp_path / "aside", "lstm", "synthetic.mqar", {1: 99.0, 2: 20.0}, along="pairs")
+    forms = ({"queries": 8, "pause": 1}, {"queries": 0, "fewest": 2, "again": 1})
+    for n, form in enumerate(forms):
+        append(tmp_path / "run", dataclasses.replace(one, id=str(n), config=one.config | {"task": form}))
+    today, older = shown(tmp_path / "run", span)[:2]  # unlike forms are unlike tasks
+    assert "pause 1" in older.title
+    assert "older form of associative recall" in older.note
+    assert "older form" not in today.note
 
 
 def test_the_span_of_a_model_is_the_median_over_seeds_and_never_the_best_one(tmp_path, undrawn):
@@ -257,13 +294,17 @@ def test_the_span_of_a_model_is_the_median_over_seeds_and_never_the_best_one(tmp
     assert lstm["median span"][0] == "100"
     assert lstm["updates, all trainings"] == ("4,500", "4,000 to 5,000")
     assert lstm["training, s"] == ("30.0", "20.0 to 40.0")
-    assert lstm["rates tried"][0] == "0.001 and 0.003"
-    assert cells(section.tables[0], "echo-state network")["rates tried"][0] == "none: ridge"
+    assert lstm["rates, in order"][0] == "0.001 and 0.003"
+    assert cells(section.tables[0], "echo-state network")["rates, in order"][0] == "none: ridge"
     assert section.said == (
         "On recall the memory span (median over 3 seeds) is at least 400 for Bahdanau attention and the transformer, "
         "100 for the LSTM, 10 for the vanilla RNN and below 10 for the echo-state network.",
     )
     assert "Solved means accuracy of at least 90.0 % on the test" in section.note
+    assert (
+        "Rates are tried in the same order for every model until one reaches 99.5 % on validation, where its training "
+        "ends early." in section.note
+    )
     assert "Tried were 10, 20, 50, 100, 200 and 400, and up to 1 middle" in section.note
     assert "Nothing beyond 400 was tried: a span that ends there is “at least”" in section.note
 

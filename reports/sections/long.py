@@ -17,9 +17,10 @@ from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.checked import LONG
 from reports.rows.fields import number
-from reports.rows.settings import base, variant
-from reports.rows.stored import Row, Stored, finished
+from reports.rows.settings import base, differing, variant
+from reports.rows.stored import Row, Stored, finished, group
 from reports.scores.failures import wilson
+from reports.scores.summary import OURS
 from reports.scores.tables import possible
 from reports.sections import speed
 
@@ -32,6 +33,8 @@ DOTS = 10  # seeds that are drawn one by one
 Values = Sequence[float]
 Write = Callable[[float | None], str]
 PLAIN = ("gradients", "data")  # variants called like their probe
+RATES, LENGTHS, UPDATES = "probe.rates", "probe.lengths", "budget.updates"
+NAMED = 3  # settings in which one configuration of a model differs from another, and that its name tells
 
 
 class Panel(NamedTuple):
@@ -146,17 +149,67 @@ def panels(stored: Stored, probe: str) -> dict[Panel, list[Line]]:
     for row in stored.long:
         if row.result.probe == probe and finished(row):
             own = found.setdefault(Panel(row.result.task, variant(row.result)), {})
-            key = json.dumps([row.result.model, speed.told(row)], sort_keys=True)
+            key = json.dumps([row.result.model, _told(row)], sort_keys=True)
             own.setdefault(key, {})[row.result.seed] = row  # of equal settings and seeds the latest
     known = {task: place for place, task in enumerate(("translation", "sentiment", "captioning"))}
     order = sorted(found, key=lambda panel: (known.get(base(panel.task), len(known)), panel))
     return {panel: _lines(found[panel].values()) for panel in order}
 
 
+def _told(row: Row) -> dict[str, str]:
+    """The settings that make another line; in which order rates are tried does not."""
+    rates = group(row, "probe").get("rates")
+    told = speed.told(row)
+    return told | {RATES: json.dumps(sorted(rates, key=str))} if isinstance(rates, list) else told
+
+
 def _lines(groups: Iterable[dict[int, Row]]) -> list[Line]:
+    """Each with a name, in the usual order of models; what differs within a model stands behind it in brackets."""
     rows = [tuple(own[seed] for seed in sorted(own)) for own in groups]
-    by_first = {own[0]: own for own in rows}
-    return [Line(by_first[one.row], one.name) for one in speed.named([*by_first])]
+    told = {own[0]: _told(own[0]) for own in rows}
+    models = {own[0]: own[0].result.model for own in rows}
+    keys = {m: differing([told[row] for row in told if models[row] == m]) for m in dict.fromkeys(models.values())}
+    names = words.distinct(
+        (words.model(model) + _apart(row, told[row], keys[model]), str((model, told[row])))
+        for row, model in models.items()
+    )
+    place = {model: n for n, model in enumerate(OURS)}
+    found = [Line(own, name) for own, name in zip(rows, names, strict=True)]
+    return sorted(found, key=lambda one: (place.get(one.model, len(place)), one.model, one.name))
+
+
+def _apart(row: Row, told: dict[str, str], keys: Sequence[str]) -> str:
+    """ " (batch 64, 3,000 updates)"."""
+    said = [_setting(row, key, told.get(key, "–")) for key in keys[:NAMED]] + ["…"] * (len(keys) > NAMED)
+    return f" ({words.clean(', '.join(said))})" if said else ""
+
+
+def _setting(row: Row, key: str, value: str) -> str:
+    """ "3,000 updates", "rates 0.001 and 0.003", "up to 16 pairs", "hidden 128"."""
+    listed = group(row, "probe").get(key.rpartition(".")[2])
+    many = [n for one in listed[:PLACES] if (n := _possible(one)) is not None] if isinstance(listed, list) else []
+    if key == UPDATES and (updates := _possible(row.result.budget.get("updates"))) is not None:
+        return words.plural(int(updates), "update")
+    if key == RATES and many:
+        rates = words.listed([words.significant(rate, 1) for rate in sorted(many)])
+        return f"rate{'s' * (len(many) > 1)} {rates}"
+    if key == LENGTHS and many:
+        along = group(row, "probe").get("along")
+        return f"up to {at(words.cut(along, 24) if isinstance(along, str) else 'length', max(many))}"
+    return f"{words.cut(key.rpartition('.')[2].replace('_', ' '), 24)} {words.cut(value, 24)}"
+
+
+def chief(lines: Sequence[Line]) -> list[Line]:
+    """Of each model the configuration that sentences are about: with most seeds, then most updates, then lengths."""
+    most: dict[str, Line] = {}
+    for one in lines:
+        most[one.model] = max(most.get(one.model, one), one, key=_weight)
+    return [one for one in lines if most[one.model] is one]
+
+
+def _weight(one: Line) -> tuple[int, float, float]:
+    updates = _possible(one.rows[0].result.budget.get("updates"))
+    return one.seeds, updates or 0.0, max(one.numbers("probe", "lengths"), default=0.0)
 
 
 Make = Callable[[Panel, Sequence[Line]], Section]
@@ -202,7 +255,15 @@ def sections(stored: Stored, probe: str, most: Limits, title: str, explained: st
         few, note = parts.first(lines, most.lines, len(lines), "configurations")
         section = make(panel, few)
         drawn = f"The figures show the first {DRAWN}." if len(few) > DRAWN else ""
-        notes = (cut if not n else "", note, drawn, section.note, lonely(few), missing(stored, probe, panel))
+        notes = (
+            cut if not n else "",
+            note,
+            drawn,
+            section.note,
+            spoken(few) if section.said else "",
+            lonely(few),
+            missing(stored, probe, panel),
+        )
         made.append(
             dataclasses.replace(
                 section,
@@ -212,6 +273,13 @@ def sections(stored: Stored, probe: str, most: Limits, title: str, explained: st
             )
         )
     return made
+
+
+def spoken(lines: Sequence[Line]) -> str:
+    """Which of several configurations of a model the sentences are about."""
+    if len(chief(lines)) == len(lines):
+        return ""
+    return "Of a model that ran with several settings the sentences tell those with most seeds; tables hold all."
 
 
 def lonely(lines: Sequence[Line]) -> str:

@@ -11,15 +11,18 @@ from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.settings import base
 from reports.rows.stored import Row, Stored
 from reports.sections import long
+from reports.sections.literature import older
 from reports.sections.long import Line, Panel
 
 TITLE = "Memory span"
 EXPLAINED = (
-    "A fresh model is trained at each length, once a rate, and the training that is best on validation is asked on the "
-    "test. The span of a seed is the longest length that it solved, all shorter ones that were tried too. What is "
-    "said of a model is the median over its seeds, never its best seed. Below a number of seeds stands Wilson's 95 % "
-    "interval of their share, below a mean Student's t interval over seeds. In the figures small marks are single "
-    "seeds, lines are means and go where every seed was tried, and the dashed line is the score that counts as solved."
+    "A fresh model is trained at each length. Rates are tried in the same order for every model until one reaches on "
+    "validation what is stated as enough, so that the later ones need not have been tried; of those that were, the "
+    "training that is best on validation is asked on the test. The span of a seed is the longest length that it "
+    "solved, all shorter ones that were tried too. What is said of a model is the median over its seeds, never its "
+    "best seed. Below a number of seeds stands Wilson's 95 % interval of their share, below a mean Student's t "
+    "interval over seeds. In the figures small marks are single seeds, lines are means and go where every seed was "
+    "tried, and the dashed line is the score that counts as solved."
 )
 SPREAD = 1 / 6  # variance of the sum that the adding task asks for: the squared error of always answering 1
 
@@ -54,9 +57,10 @@ def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     tables = [_overview(panel, lines), _shares(panel, lines, lengths)]
     if every:
         tables += [*_scores(panel, lines, lengths)]
-    said = [_spans(panel, lines), _ends(lines) if every else ""]
+    chief = long.chief(lines)
+    said = [_spans(panel, chief), _ends(chief) if every else ""]
     drawn = _drawing(panel, lines)
-    note = " ".join(one for one in (_solved(lines), _searched(lines, every)) if one)
+    note = " ".join(one for one in (_solved(lines), _stopped(lines), _searched(lines, every), _older(lines)) if one)
     return Section("", (drawn,) if drawn else (), tuple(tables), note=note, said=tuple(s for s in said if s))
 
 
@@ -89,7 +93,7 @@ def _lengths(lines: Sequence[Line]) -> list[float]:
 
 def _overview(panel: Panel, lines: Sequence[Line]) -> Table:
     columns = (
-        "model", "span of each seed", "median span", "seeds", "rates tried", "updates, all trainings",
+        "model", "span of each seed", "median span", "seeds", "rates, in order", "updates, all trainings",
         "training, s", "trained parameters",
     )  # fmt: skip
     rows = tuple(
@@ -214,10 +218,29 @@ def _solved(lines: Sequence[Line]) -> str:
     told = (
         f"Solved means {words.metric(name)} of at least {words.number(threshold, name)}{words.unit(name)} on the test"
     )
-    enough = lines[0].number("probe", "enough")
-    unit = words.unit(name)
-    early = f", and a training ends early at {words.number(enough, name)}{unit} on validation" if enough else ""
-    return f"{told}{early}."
+    return f"{told}."
+
+
+def _stopped(lines: Sequence[Line]) -> str:
+    """When a training ends before its budget, and which rates are not tried any more."""
+    name, own = long.metric(lines), [one for one in lines if one.numbers("probe", "rates")]
+    enough = {words.number(n, name) for one in own if (n := one.number("probe", "enough")) is not None}
+    if not enough:
+        return ""
+    orders = {tuple(one.numbers("probe", "rates")) for one in own}
+    order = "the same order for every model" if len(orders) == 1 else "the order in which the table lists them"
+    at = f"{words.listed(sorted(enough), 'or')}{words.unit(name)} on validation"
+    return f"Rates are tried in {order} until one reaches {at}, where its training ends early."
+
+
+def _older(lines: Sequence[Line]) -> str:
+    """Says of associative recall in a form that is not run any more that it is none of today's."""
+    if not any(older(row) for one in lines for row in one.rows):
+        return ""
+    return (
+        "These trials ran an older form of associative recall, in which keys are asked anew and a blank parts key from "
+        "value: they stand beside no trial of the present form."
+    )
 
 
 def _searched(lines: Sequence[Line], every: bool) -> str:
