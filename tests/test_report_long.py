@@ -111,8 +111,8 @@ def flows(
         for d in range(0, 100, 3)
     ]
     metrics = {
-        "decay_start": decays[0], "decay": decays[1], "exploded": 2, "clipped_share": 0.25, "norm_largest": 12.5,
-        "path": 101,
+        "decay_start": decays[0], "decay": decays[1], "bursts": 2, "clipped_share": 0.25, "norm_largest": 12.5,
+        "path": 101, **told.pop("metrics", {}),
     }  # fmt: skip
     told = {"metrics": metrics, "curve": curve, "seed": seed, **told}
     return row(run, "gradients", model, "synthetic.recall", variant, "decay", **told)
@@ -279,7 +279,10 @@ def test_an_older_form_of_associative_recall_says_that_it_is_one(tmp_path, undra
     for n, form in enumerate(forms):
         append(tmp_path / "run", dataclasses.replace(one, id=str(n), config=one.config | {"task": form}))
     today, older = shown(tmp_path / "run", span)[:2]  # unlike forms are unlike tasks
-    assert "pause 1" in older.title
+    assert (today.title, older.title) == (
+        "Memory span: Associative recall: queries 0, fewest 2, again 1",
+        "Memory span: Associative recall: queries 8, pause 1",
+    )
     assert "older form of associative recall" in older.note
     assert "older form" not in today.note
 
@@ -400,11 +403,24 @@ def test_extrapolation_is_interpreted_only_where_a_model_learned_it_inside(tmp_p
     )
     lstm = cells(section.tables[0], "LSTM")
     assert lstm["mean inside"] == ("99.8", "99.5 to 100.0")
-    assert lstm["at about twice the length"] == ("98.0", "at 80")
-    assert lstm["at the largest length"] == ("71.0", "at 500: 70.0 to 72.0")
+    assert cells(section.tables[1], "LSTM") == {
+        "model": ("LSTM", ""),
+        "seeds": ("3", ""),
+        "10": ("100.0", ""),
+        "40": ("99.5", "99.0 to 100.0"),
+        "80 (beyond)": ("98.0", ""),
+        "500 (beyond)": ("71.0", "70.0 to 72.0"),
+    }
     assert lstm["mean beyond"] == ("84.5", "84.0 to 85.0")
     assert lstm["seeds with 99 % or more beyond"] == ("0 of 3", "0 to 56 %")
     assert "nothing is concluded" in section.explained
+
+
+def test_of_many_lengths_the_shortest_and_the_longest_stand_in_the_table(tmp_path, undrawn):
+    extrapolated(tmp_path / "run", "lstm", dict.fromkeys(range(10, 500, 10), 100.0))
+    (section,) = extrapolation.sections(gather([tmp_path / "run"]), dataclasses.replace(parts.USUAL, columns=3))
+    assert section.tables[1].head == ("model", "seeds", "10", "20", "480 (beyond)")
+    assert section.tables[1].note == "Showing 3 of 48 lengths."
 
 
 def test_seeds_that_learned_it_all_the_same_are_counted(tmp_path, undrawn):
@@ -443,21 +459,41 @@ def test_decays_half_lives_and_their_difference_are_those_of_the_rows(tmp_path, 
     lives = [f"{math.log(2) / x:.2f}" for x in (0.41, 0.41 + half, 0.41 - half)]
     assert rnn["half-life at the start, steps"] == (lives[0], f"{lives[1]} to {lives[2]}")
     assert lstm["half-life after training, steps"] == ("none", "does not fall")
-    assert (
-        rnn["updates above ten times the median norm"][0],
-        rnn["updates clipped, %"][0],
-        rnn["largest norm"][0],
-    ) == (
+    assert rnn["shortest path to the loss"][0] == "101"
+    assert rnn["decay a step, after 30 updates"] == ("–", "")  # not stored
+    norms = cells(section.tables[1], "vanilla RNN")
+    assert [norms[name][0] for name in ("updates that burst", "updates clipped, %", "largest norm")] == [
         "2",
         "25.0",
         "12.5",
-    )
-    assert rnn["shortest path to the loss"][0] == "101"
+    ]
     welch = stats.ttest_ind([0.40, 0.41, 0.42], [0.10, 0.12, 0.14], equal_var=False).confidence_interval(0.95)
     assert section.said[0].startswith(
         "On recall, both from orthogonal initialisation, the decay a step of the vanilla RNN minus that of the LSTM is "
         f"0.290 at the start (95 % interval over 3 seeds {welch.low:.3f} to {welch.high:.3f}) and 0.520 after training"
     )
+
+
+def test_every_stage_of_training_has_its_decay_and_its_loss_and_who_had_not_learned_is_named(tmp_path, undrawn):
+    for seed, shake in enumerate((0.0, 0.01, 0.02)):
+        told = {"decay_30": 0.3 + shake, "validation_loss_start": 2.6, "validation_loss_30": 2.2 + shake, "loss": 2.05}
+        flows(tmp_path / "run", "rnn", (0.4, 0.5), seed, metrics=told | {"validation_loss_300": 2.1})
+        flows(tmp_path / "run", "lstm", (0.1, 0.2), seed, metrics=told | {"loss": 1.1, "validation_loss_300": 0.01})
+        flows(tmp_path / "run", "bahdanau", (0.1, 0.2), seed, metrics={"loss": 1.2})  # without a loss on validation
+    (section,) = shown(tmp_path / "run", gradients)
+    half = stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
+    decay = cells(section.tables[0], "vanilla RNN")["decay a step, after 30 updates"]
+    assert decay == ("0.310", f"{0.31 - half:.3f} to {0.31 + half:.3f}")
+    lost = cells(section.tables[1], "vanilla RNN")
+    assert lost["validation loss, at the start"] == ("2.60", "")
+    assert (lost["after 30 updates"], lost["after training"]) == (("2.21", "2.20 to 2.22"), ("2.10", ""))
+    assert lost["training loss, after training"] == ("2.05", "")
+    assert section.said[-1] == (
+        "When the gradient after training was taken, the vanilla RNN (loss 2.10) and Bahdanau attention (loss 1.20) "
+        "had not learned recall: who guesses has ln 8 = 2.08, and less than half of that counts as learned."
+    )
+    assert section.tables[1].note == "Who guesses has a loss of ln 8 = 2.08."
+    assert "above ten times the median norm of the 50 updates before it" in section.explained
 
 
 def test_models_that_start_unlike_are_not_subtracted(tmp_path, undrawn):

@@ -23,13 +23,16 @@ LEARNED, KEPT = 95.0, 99.0  # mean inside from which the rest is interpreted; me
 
 def sections(stored: Stored, most: Limits) -> list[Section]:
     """One section a task and variant."""
-    return long.sections(stored, "extrapolate", most, TITLE, EXPLAINED, _section)
+    return long.sections(
+        stored, "extrapolate", most, TITLE, EXPLAINED, lambda p, lines: _section(p, lines, most.columns)
+    )
 
 
-def _section(panel: Panel, lines: Sequence[Line]) -> Section:
-    drawn = _drawing(panel, lines)
-    said = [s for s in (*_kept(panel, lines), _unlearned(panel, lines)) if s]
-    return Section("", (drawn,) if drawn else (), (_table(panel, lines),), said=tuple(said))
+def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
+    drawn, chief = _drawing(panel, lines), long.chief(lines)
+    said = [s for s in (*_kept(panel, chief), _unlearned(panel, chief)) if s]
+    tables = (_table(panel, lines), _lengths(panel, lines, columns))
+    return Section("", (drawn,) if drawn else (), tables, said=tuple(said))
 
 
 def trained(one: Line) -> float:
@@ -58,19 +61,12 @@ def _longest(one: Line) -> tuple[float, list[float]]:
     return max(one.curve("length", "score").items(), default=(0.0, []))
 
 
-def _twice(one: Line) -> tuple[float, list[float]]:
-    """The length nearest to twice that of training, if one is near."""
-    aim = 2 * trained(one)
-    near = {x: ys for x, ys in one.curve("length", "score").items() if aim and aim / 1.25 <= x <= aim * 1.25}
-    return min(near.items(), key=lambda pair: abs(pair[0] - aim)) if near else (0.0, [])
-
-
 def _table(panel: Panel, lines: Sequence[Line]) -> Table:
     name = long.metric(lines)
     write = long.score(name)
     columns = (
-        "model", "seeds", "trained up to", "mean inside", "at about twice the length", "at the largest length",
-        "mean beyond", f"seeds with {KEPT:.0f}{words.unit(name)} or more beyond", "training, s",
+        "model", "seeds", "trained up to", "mean inside", "mean beyond",
+        f"seeds with {KEPT:.0f}{words.unit(name)} or more beyond", "training, s",
     )  # fmt: skip
     rows = tuple(
         (
@@ -78,8 +74,6 @@ def _table(panel: Panel, lines: Sequence[Line]) -> Table:
             Cell(words.count(one.seeds)),
             Cell(words.count(trained(one)) if trained(one) else "–"),
             long.ranged(inside(one), write),
-            _placed(*_twice(one), name),
-            _placed(*_longest(one), name),
             long.ranged(beyond(one), write),
             long.share(sum(y >= KEPT for y in beyond(one)), len(beyond(one))) if beyond(one) else Cell("–"),
             long.ranged(one.get("seconds_total"), words.seconds),
@@ -91,12 +85,21 @@ def _table(panel: Panel, lines: Sequence[Line]) -> Table:
     return Table(caption, columns, rows, numbers=long.numbered(columns), note=note)
 
 
-def _placed(place: float, values: Sequence[float], name: str) -> Cell:
-    """A score, below it at which length, and the range of seeds."""
-    cell = long.ranged(values, long.score(name))
-    if not values:
-        return cell
-    return Cell(cell.text, note=f"at {words.count(place)}{f': {cell.note}' if cell.note else ''}")
+def _lengths(panel: Panel, lines: Sequence[Line], most: int) -> Table:
+    """A column a length; of more than there is room for the shortest, and the longest."""
+    name = long.metric(lines)
+    places = long.common(lines, "length", "score")
+    kept = places if len(places) <= most else [*places[: most - 1], places[-1]]
+    longest = {trained(one) for one in lines}
+    columns = ("model", "seeds", *(f"{words.count(n)}{' (beyond)' * (n > max(longest))}" for n in kept))
+    rows = []
+    for one in lines:
+        found = one.curve("length", "score")
+        scores = (long.ranged(found.get(n, []), long.score(name)) for n in kept)
+        rows.append((long.head(one), Cell(words.count(one.seeds)), *scores))
+    note = f"Showing {len(kept)} of {len(places)} lengths." if len(kept) < len(places) else ""
+    caption = f"{panel.title}: {words.headed(name)} at each length that was asked, mean and range of seeds"
+    return Table(caption, columns, tuple(rows), numbers=long.numbered(columns), note=note)
 
 
 def _drawing(panel: Panel, lines: Sequence[Line]) -> Drawing | None:

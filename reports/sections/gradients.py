@@ -9,6 +9,7 @@ from bench.statistics import Interval, difference_over_seeds, over_seeds
 from reports import parts, words
 from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
+from reports.rows.settings import base
 from reports.rows.stored import Stored
 from reports.sections import long
 from reports.sections.long import Line, Panel
@@ -17,9 +18,12 @@ TITLE = "Gradient flow"
 EXPLAINED = (
     "The norm of the gradient of the loss at each element of the source, against its distance from the end, in double "
     "precision; lines are medians over seeds, dashed before training and solid after it. The decay is by how much the "
-    "natural logarithm of the norm falls with each step, with its 95 % interval over seeds; the half-life is ln 2 over "
-    "the decay, where that is above zero. Updates whose gradient was more than ten times the median one are counted: "
-    "they are explosions only where the largest norm is large, as a model that has learned has a small median."
+    "natural logarithm of the norm falls with each step, with its 95 % interval over seeds; the half-life is ln 2 "
+    "over the decay, where that is above zero. The validation loss is that of the examples whose gradients are looked "
+    "at, the training loss that of the newest batch: they say how far a model had come when its gradient was taken. "
+    "An update bursts where the norm of the whole gradient, before clipping, is above ten times the median norm of "
+    "the 50 updates before it (of those there are, ten at least), so that a norm that falls as a model learns never "
+    "does. What a trial did not store is “–”."
 )
 SETTINGS = {  # what tells variants of recurrent models apart: column, where the setting stands
     "start": ("model", "start"),
@@ -29,6 +33,9 @@ SETTINGS = {  # what tells variants of recurrent models apart: column, where the
     "inputs times": ("probe", "input_scale"),
 }
 RECURRENT = ("rnn", "lstm")
+CHANCE = {"synthetic.recall": (math.log(8), "ln 8")}  # loss of who guesses, in nats, by task
+LEARNED = 0.5  # of that, below which a model learned the task
+STAGES = 4  # between start and end, that are tabulated
 FLAT = 1e-9  # a decay below which there is none
 NOTHING = -299.0  # a logarithm below which the norm was nothing
 
@@ -45,32 +52,87 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
 
 
 def _section(panel: Panel, lines: Sequence[Line]) -> Section:
-    drawn = _drawing(panel, lines)
-    said = tuple(s for s in (_rnn_and_lstm(panel, lines), _ends(panel, lines)) if s)
-    return Section("", (drawn,) if drawn else (), (_table(panel, lines),), said=said, note=_vanished(lines))
+    drawn, chief = _drawing(panel, lines), long.chief(lines)
+    said = tuple(s for s in (_rnn_and_lstm(panel, chief), _ends(panel, chief), _unlearned(panel, chief)) if s)
+    tables = (_decays(panel, lines), _training(panel, lines))
+    return Section("", (drawn,) if drawn else (), tables, said=said, note=_vanished(lines))
 
 
-def _table(panel: Panel, lines: Sequence[Line]) -> Table:
+def _middles(lines: Sequence[Line]) -> list[int]:
+    """The updates between start and end of training after which gradients were looked at."""
+    stages = [sorted(one.curve("stage", "distance")) for one in lines]
+    return sorted({int(stage) for own in stages for stage in own[:-1] if stage})[:STAGES]
+
+
+def _decays(panel: Panel, lines: Sequence[Line]) -> Table:
+    between = [(f"decay_{n}", f"after {words.plural(n, 'update')}") for n in _middles(lines)]
+    when = (("decay_start", "at the start"), *between, ("decay", "after training"))
+    ends = (when[0], when[-1])
     columns = (
-        "model", "seeds", "decay a step, at the start", "decay a step, after training", "half-life at the start, steps",
-        "half-life after training, steps", "shortest path to the loss", "updates above ten times the median norm",
-        "updates clipped, %",
-        "largest norm",
+        "model", "seeds", *(f"decay a step, {said}" for _, said in when),
+        *(f"half-life {said}, steps" for _, said in ends), "shortest path to the loss",
     )  # fmt: skip
     rows = tuple(
         (
             long.head(one),
             Cell(words.count(one.seeds)),
-            *(long.estimated(one.get(name), rate) for name in ("decay_start", "decay")),
-            *(half_life(one.get(name)) for name in ("decay_start", "decay")),
+            *(long.estimated(one.get(name), rate) for name, _ in when),
+            *(half_life(one.get(name)) for name, _ in ends),
             long.ranged(one.get("path"), words.count),
-            long.ranged(one.get("exploded"), _few),
+        )
+        for one in lines
+    )
+    return Table(f"{panel.title}: decay of the gradient", columns, rows, numbers=long.numbered(columns))
+
+
+def _training(panel: Panel, lines: Sequence[Line]) -> Table:
+    """How far each had come at each stage, and what the norms of whole gradients were on the way."""
+    middles = _middles(lines)
+    columns = (
+        "model", "validation loss, at the start", *(f"after {words.plural(n, 'update')}" for n in middles),
+        "after training", "training loss, after training", "updates that burst", "updates clipped, %", "largest norm",
+    )  # fmt: skip
+    rows = tuple(
+        (
+            long.head(one),
+            *(long.ranged(one.get(f"validation_loss_{stage}"), loss) for stage in ("start", *middles)),
+            long.ranged(_validation(one), loss),
+            long.ranged(one.get("loss"), loss),
+            long.ranged(one.get("bursts"), _few),
             long.ranged([100 * share for share in one.get("clipped_share")], words.number),
             long.ranged(one.get("norm_largest"), words.significant),
         )
         for one in lines
     )
-    return Table(f"{panel.title}: decay of the gradient", columns, rows, numbers=long.numbered(columns))
+    chance = CHANCE.get(base(panel.task))
+    note = f"Who guesses has a loss of {chance[1]} = {loss(chance[0])}." if chance else ""
+    return Table(f"{panel.title}: loss and norms", columns, rows, numbers=long.numbered(columns), note=note)
+
+
+def _validation(one: Line) -> list[float]:
+    """The loss on validation after training, once a seed."""
+    last = max(one.curve("stage", "distance"), default=0.0)
+    return one.get(f"validation_loss_{last:.0f}")
+
+
+def loss(value: float | None) -> str:
+    """A loss in nats, three digits."""
+    return words.significant(value)
+
+
+def _unlearned(panel: Panel, lines: Sequence[Line]) -> str:
+    """Whose gradient "after training" is that of a model that had not learned the task."""
+    chance = CHANCE.get(base(panel.task))
+    if chance is None:
+        return ""
+    found = [(one, long.mean(own)) for one in lines if (own := _validation(one) or one.get("loss"))]
+    weak = [f"{one.the} (loss {loss(value)})" for one, value in found if value >= LEARNED * chance[0]]
+    if not weak:
+        return ""
+    return (
+        f"When the gradient after training was taken, {words.several(weak)} had not learned {panel.said}: who guesses "
+        f"has {chance[1]} = {loss(chance[0])}, and less than half of that counts as learned."
+    )
 
 
 def rate(value: float | None) -> str:
@@ -192,7 +254,8 @@ def _side_by_side(found: Sequence[tuple[Panel, Line]], note: str) -> Table:
         *SETTINGS,
         "decay at the start",
         "decay after training",
-        "above ten times the median",
+        "training loss",
+        "updates that burst",
         "clipped, %",
     )
     rows = tuple(
@@ -202,7 +265,8 @@ def _side_by_side(found: Sequence[tuple[Panel, Line]], note: str) -> Table:
             Cell(words.count(one.seeds)),
             *(Cell(_setting(one, *where)) for where in SETTINGS.values()),
             *(long.estimated(one.get(name), rate) for name in ("decay_start", "decay")),
-            long.ranged(one.get("exploded"), _few),
+            long.ranged(one.get("loss"), loss),
+            long.ranged(one.get("bursts"), _few),
             long.ranged([100 * share for share in one.get("clipped_share")], words.number),
         )
         for panel, one in sorted(found, key=lambda pair: RECURRENT.index(pair[1].model))

@@ -46,7 +46,7 @@ class Panel(NamedTuple):
     @property
     def title(self) -> str:
         """ "Recall (truncated, 16)"; the task alone where its variant is called like it."""
-        name, told = words.task(self.task), words.clean(self.variant)
+        name, told = _known(words.task(self.task)), words.clean(self.variant)
         plain = base(self.task).rpartition(".")[2].replace("_", " ")
         for known in (f"{plain} by length", plain, *PLAIN):  # said by the heading already
             if told == known or told.startswith(f"{known}, "):
@@ -62,6 +62,13 @@ class Panel(NamedTuple):
     def said(self) -> str:
         """Within a sentence."""
         return words.lowered(self.title)
+
+
+def _known(name: str) -> str:
+    """A task's name without the settings that its form does not have: "Associative recall: queries 8, pause 1"."""
+    own, colon, apart = name.partition(words.APART)
+    kept = ", ".join(one for one in apart.split(", ") if not one.endswith(" None"))
+    return own + colon + kept if kept else own
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -200,7 +207,7 @@ def _setting(row: Row, key: str, value: str) -> str:
 
 
 def chief(lines: Sequence[Line]) -> list[Line]:
-    """Of each model the configuration that sentences are about: with most seeds, then most updates, then lengths."""
+    """Of each model the configuration that sentences are about: most seeds, then the longest search, then updates."""
     most: dict[str, Line] = {}
     for one in lines:
         most[one.model] = max(most.get(one.model, one), one, key=_weight)
@@ -209,7 +216,7 @@ def chief(lines: Sequence[Line]) -> list[Line]:
 
 def _weight(one: Line) -> tuple[int, float, float]:
     updates = _possible(one.rows[0].result.budget.get("updates"))
-    return one.seeds, updates or 0.0, max(one.numbers("probe", "lengths"), default=0.0)
+    return one.seeds, max(one.numbers("probe", "lengths"), default=0.0), updates or 0.0
 
 
 Make = Callable[[Panel, Sequence[Line]], Section]
