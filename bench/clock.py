@@ -21,7 +21,8 @@ from bench.statistics.intervals import Values, median_interval
 Call = Callable[[], object]
 SHORTEST = 0.05  # seconds of one sample: below, the clock's own reading and the scheduler show
 STEADY = 0.05  # share by which the medians of two successive threes may differ after a warm-up
-LONGEST_WARMUP = 5.0  # seconds
+LONGEST_WARMUP = 5.0  # seconds, after the first call, which may compile
+FEWEST = 6  # rounds: of fewer, smallest and largest hold the median less often than in 95 of 100 cases
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def contest(
 ) -> Contest:
     """Warms each contestant up until steady, then times all in rounds of alternating order.
 
-    Ends after `rounds` rounds without company, or when `seconds` are over and three rounds are done; rounds that had
+    Ends after `rounds` rounds without company, or when `seconds` are over and FEWEST rounds are done; rounds that had
     company count only where too few others came together.
     """
     first, usual = {}, {}
@@ -94,32 +95,33 @@ def contest(
     repeats = {name: max(1, round(shortest / max(t, 1e-9))) for name, t in usual.items()}
     clean: list[tuple[dict[str, float], float]] = []
     other: list[tuple[dict[str, float], float]] = []
-    start, order = time.perf_counter(), list(contestants)
+    start, order, fewest = time.perf_counter(), list(contestants), min(rounds, FEWEST)
     while len(clean) < rounds:
         company = Company()
         took = {name: once(contestants[name], device, repeats[name]) for name in order}
         meanwhile = company.processors()
         (other if Company.matters(meanwhile) else clean).append((took, meanwhile))
         order.reverse()
-        if time.perf_counter() - start > seconds and len(clean) + len(other) >= 3:
+        if time.perf_counter() - start > seconds and len(clean) + len(other) >= fewest:
             break
-    kept = clean if len(clean) >= min(rounds, 3) else clean + other
+    kept = clean if len(clean) >= fewest else clean + other
     samples = {name: [took[name] for took, _ in kept] for name in contestants}
     return Contest(samples, [meanwhile for _, meanwhile in kept], first)
 
 
 def warm(call: Call, device: torch.device, longest: float = LONGEST_WARMUP) -> tuple[float, float]:
     """Calls until the last three take as long as the three before; seconds of the first call, and of a usual one."""
-    start, times = time.perf_counter(), [once(call, device)]
+    times = [once(call, device)]
+    start = time.perf_counter()
     while True:
         if len(times) >= 6:
             before, now = statistics.median(times[-6:-3]), statistics.median(times[-3:])
             if abs(now - before) <= STEADY * before:
                 break
-        if time.perf_counter() - start > longest and len(times) >= 2:
+        if time.perf_counter() - start > longest and len(times) >= 3:  # the first is no usual one
             break
         times.append(once(call, device))
-    return times[0], statistics.median(times[-3:])
+    return times[0], statistics.median(times[1:][-3:])
 
 
 def once(call: Call, device: torch.device, repeats: int = 1) -> float:

@@ -186,7 +186,7 @@ class Bahdanau(Model):
 
     def _energies(self, query: Tensor, memory: dict[str, Any]) -> Tensor:
         """e_i (B, S), nothing masked."""
-        if memory["grown"] is not None and not memory["keys"].shape[2]:
+        if self.energy is not None and memory["grown"] is not None and not memory["keys"].shape[2]:
             return scores.bent(query, memory["grown"]) @ self.energy
         return scores.SCORES[self.config.score](query, memory["keys"], self.energy)
 

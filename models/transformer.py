@@ -303,7 +303,7 @@ class Attention(nn.Module):
         scores = self._heads(x) @ key.transpose(-1, -2)
         scores = scores / math.sqrt(key.shape[-1]) if self.scaled else scores
         if causal and self.distance is None:
-            inside = _past(*scores.shape[-2:], x.device)
+            inside = _past(x.shape[1], key.shape[2], x.device)
         added = self._added(x.shape[1], key, inside, causal)
         if added is not None:
             scores = scores + added if self.distance is not None else scores.masked_fill(~added, float("-inf"))

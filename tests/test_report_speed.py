@@ -23,7 +23,9 @@ from reports.figures import speed as speed_figures
 from reports.figures.svg import Drawn
 from reports.page import html
 from reports.page.html import write
+from reports.parts import USUAL
 from reports.rows.stored import gather
+from reports.sections import scaling as scaling_section
 from reports.sections import speed
 
 SPEEDS = {  # training and writing: tokens a second; share done at once; power of length; hidden units
@@ -409,6 +411,27 @@ def test_fields_of_the_wrong_type_break_no_page(undrawn, tmp_path, wrong):
             with (run / record.RESULTS).open("a") as file:
                 file.write(json.dumps(stored) + "\n")
     inert(write([run], tmp_path / "page").parent)
+
+
+def test_operations_and_memory_traffic_stand_beside_each_doublings_time(tmp_path):
+    points = [
+        {
+            "length": n,
+            "step_seconds": t,
+            "step_low": t,
+            "step_high": 1.1 * t,
+            "flops": 1e6 * n**2,
+            "moved_bytes": 8e3 * n,
+        }
+        for n, t in ((64, 0.1), (128, 0.3), (512, 2.0))
+    ]
+    made = scaling(tmp_path / "aside", "transformer", "plain")
+    row(tmp_path / "run", "scaling", "transformer", "tokens", "longest_length", metrics=made.metrics, curve=points)
+    shown = scaling_section.sections(gather([tmp_path / "run"]), USUAL)
+    (table,) = [table for section in shown for table in section.tables if "doubling" in table.caption]
+    ((_, lengths, time, *others),) = table.rows
+    assert (lengths.text, time.text, time.note) == ("64 to 128", "1.58", "1.45 to 1.72")
+    assert [cell.text for cell in others] == ["2.00", "1.00", "54.6", "0.00341"]
 
 
 def test_three_hundred_measurements_of_scaling_are_cut_and_that_is_said(tmp_path):

@@ -9,6 +9,7 @@ import torch
 
 import models
 from bench import identity, machine, record, suites
+from bench.operators import counted
 from bench.probes import asked, parallelism, scaling, throughput
 from bench.probes._timed import drawn, subject, unending
 from bench.trial import Budget, Trial, run
@@ -142,7 +143,28 @@ def test_the_encoder_is_timed_alone_where_that_is_asked(model, tmp_path):
     settings = BRIEF | {"what": "encoder", "shortest": 2, "longest": 4}
     row = measured(trial(model, "scaling", probe_settings=settings), tmp_path)
     assert "generate_seconds" not in row.curve[0]
-    assert "flops" not in row.curve[0]
+    small, large = ([p[name] for p in row.curve] for name in ("flops", "moved_bytes"))
+    assert small[0] < small[1]
+    assert large[0] < large[1]
+
+
+def test_bytes_that_operators_move_are_those_of_what_they_read_and_write():
+    x, y = torch.ones(3, 5), torch.ones(5, 7)
+    assert counted(lambda: x @ y).bytes == 4 * (15 + 35 + 21)
+    assert counted(lambda: x.T).bytes == 0
+    assert counted(lambda: x.add_(1)).bytes == 4 * (15 + 15)  # a number comes from nowhere
+    assert counted(lambda: x[:1].expand(3, 5) + 1).bytes == 4 * (15 + 15)
+    learnt = torch.ones(3, 5, requires_grad=True)
+    assert counted(lambda: (learnt * 2).sum().backward()).bytes > counted(lambda: learnt * 2).bytes
+
+
+def test_operations_of_an_encoder_alone_are_those_of_what_it_holds():
+    of = subject(trial("transformer"), CPU)
+    how = dataclasses.replace(asked.probe(trial(probe="scaling", probe_settings=BRIEF)), what="encoder")
+    width, wide, size, length = 8, 9, 3, 5
+    layer = 2 * length * (4 * width**2 + 2 * width * wide) + 4 * width * length**2
+    across = 2 * length * 2 * width**2  # keys and values for the decoder
+    assert scaling._flops(of, how, drawn(of.spec, size, length, length, CPU)) == 3 * size * (layer + across)
 
 
 def test_a_length_that_would_take_too_long_is_not_tried(tmp_path):

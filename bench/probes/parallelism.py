@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import torch
 from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench import curves
 from bench import profile as profiling
 from bench.clock import Timing, contest, once
 from bench.curves import Curve, Fitted
+from bench.operators import counted
 from bench.probes import asked
 from bench.probes._timed import Subject, company, drawn, row, subject
 from bench.record import Result
@@ -129,21 +129,7 @@ def launches(call: Callable[[], Any], device: torch.device) -> int:
         with profile(activities=[ProfilerActivity.CUDA]) as seen:
             once(call, device)
         return sum(e.count for e in seen.key_averages() if e.device_type == DeviceType.CUDA)
-    with _Counter() as counter:
-        call()
-    return counter.number
-
-
-class _Counter(TorchDispatchMode):
-    """Counts operators, those of the backward pass too; views launch nothing and do not count."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.number = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.number += not func.is_view
-        return func(*args, **(kwargs or {}))
+    return counted(call).number
 
 
 def _by_batch(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> Iterator[Point]:

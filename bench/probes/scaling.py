@@ -13,6 +13,7 @@ import torch
 from bench import curves, meters
 from bench.clock import Timing, contest, once
 from bench.curves import Curve
+from bench.operators import counted
 from bench.probes import asked
 from bench.probes._timed import Subject, company, drawn, row, subject, unending
 from bench.probes.parallelism import told
@@ -24,6 +25,7 @@ from models import State
 from tasks import Batch, Range, Settings
 
 Point = dict[str, float | int]
+PASSES = 3  # in which memory is measured, none of them timed
 SPARE = 0.85  # of the free memory that a longer sequence may be expected to take
 
 
@@ -91,14 +93,34 @@ def _point(of: Subject, how: Config, length: int, writes: bool) -> tuple[Point, 
     batch = drawn(of.spec, of.trial.batch, length, length, of.device)
     step: Callable[[], Any] = (lambda: of.rule.learn(batch)) if how.what == "whole" else (lambda: _encoded(of, batch))
     with room(batch):
-        once(step, of.device)
-        peak = meters.peak_bytes(step, of.device)
+        first = once(step, of.device)
+        peaks = [peak for _ in range(PASSES) if (peak := meters.peak_bytes(step, of.device)) is not None]
+        moved = counted(step).bytes if how.what == "encoder" and not of.trial.compile else 0
         calls = {"step": step} | ({"write": _writer(of, batch)} if writes else {})
         found = contest(calls, of.device, how.seconds, how.rounds).timings
-    point: Point = {"length": length, **_told("step", found["step"])}
-    point |= {"flops": of.flops(batch)} if how.what == "whole" else {}
+    took = found["step"]
+    point: Point = {"length": length, **_told("step", took), "flops": _flops(of, how, batch), "rounds": took.n}
+    point |= {"company": took.company} | ({"moved_bytes": moved} if moved else {})
+    point |= {"compile_seconds": max(0.0, first - took.seconds)} if of.trial.compile else {}
     point |= _told("generate", found["write"]) if writes else {}
-    return point | ({} if peak is None else {"step_bytes": peak}), list(found.values())
+    return point | _spread(peaks), list(found.values())
+
+
+def _flops(of: Subject, how: Config, batch: Batch) -> float:
+    """Of a training step, or of the encoder's layers forward and backward: a source, and no target."""
+    if how.what == "whole":
+        return of.flops(batch)
+    size, length = batch.source.shape[:2]
+    return of.rule.flops({part: size * n for part, n in of.model.flops(length, 0).items()}, 0)
+
+
+def _spread(peaks: list[int]) -> Point:
+    """Bytes at the peak, in the middle of what several passes needed, and the least and the most."""
+    if not peaks:
+        return {}
+    low, middle, high = (sorted(peaks)[place] for place in (0, len(peaks) // 2, -1))
+    span: Point = {"step_bytes_low": max(1, low), "step_bytes_high": high} if middle else {}
+    return {"step_bytes": middle} | span
 
 
 def _told(name: str, timing: Timing) -> Point:
@@ -150,7 +172,8 @@ def _fits(points: list[Point]) -> dict[str, float | int]:
 
 
 def _memory(points: list[Point]) -> Curve:
-    return Curve.of([(p["length"], *[p["step_bytes"]] * 3) for p in points if p.get("step_bytes")][-4:])
+    names = ("length", "step_bytes", "step_bytes_low", "step_bytes_high")
+    return Curve.of([[p[name] for name in names] for p in points if p.get("step_bytes")][-4:])
 
 
 def _writing(points: list[Point]) -> Curve:

@@ -42,14 +42,21 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     how, of, task = asked.probe(trial), subject(trial, device), asked.task(trial)
     batches = [b.to(device) for b in itertools.islice(endless(task, trial.batch, trial.drawn_by("order")), how.batches)]
     notes: dict[str, str] = {}
+    first = _first(of, batches) if trial.compile else 0.0
     costs = _costs(of, batches, notes)
     watch.alive()
     learning, learnt = _learning(of, batches, how)
     watch.alive()
     writing, curve, timed = _writing(of, asked.tested(trial), how, watch)
     metrics = costs | learnt | writing | company([*learning.timings.values(), *timed])
-    metrics |= {"compile_seconds": learning.first["train"] - learning.timings["train"].seconds if trial.compile else 0}
+    metrics |= {"compile_seconds": max(0.0, first - learning.timings["train"].seconds) if trial.compile else 0}
     return [row(of, made_of, "train_target_tokens_per_second", metrics, curve, notes)]
+
+
+def _first(of: Subject, batches: list[Batch]) -> float:
+    """Seconds of the very first update on each batch, in which whatever is compiled is compiled."""
+    with room(max(batches, key=lambda b: b.source.numel() + b.target.numel())):
+        return once(learner(of, batches), of.device)
 
 
 def _learning(of: Subject, batches: list[Batch], how: Config) -> tuple[Contest, dict[str, float | int]]:
@@ -59,7 +66,7 @@ def _learning(of: Subject, batches: list[Batch], how: Config) -> tuple[Contest, 
     with room(max(batches, key=lambda b: b.source.numel() + b.target.numel())):
         found = contest(contestants, of.device, how.seconds, how.rounds)
     flops = sum(of.flops(b) for b in batches)
-    metrics: dict[str, float | int] = {}
+    metrics: dict[str, float | int] = {"rounds": found.timings["train"].n}
     for name, told in (("train", "train_step_seconds"), ("forward", "forward_seconds")):
         metrics |= spread(told, found.of(lambda s: s / len(batches), name))
         for side in ("source", "target"):
@@ -123,17 +130,18 @@ def _writing(
         if size > len(task.items("test")):
             break
         watch.alive()
-        timing = contest(
-            {"write": _writer(model, task, size, long, of.device)}, of.device, min(2.0, how.seconds), min(5, how.rounds)
-        ).timings["write"]
-        curve.append({"batch": size, "generate_tokens_per_second": size * long / timing.seconds})
-        timed.append(timing)
+        call = {"write": _writer(model, task, size, long, of.device)}
+        wrote = contest(call, of.device, min(2.0, how.seconds), min(7, how.rounds))
+        rate = _rate("generate_tokens_per_second", wrote, "write", size * long)
+        curve.append({"batch": size, **rate})
+        timed.append(wrote.timings["write"])
         rates = [point["generate_tokens_per_second"] for point in curve]
         if len(rates) > 1 and rates[-1] < GAIN * rates[-2]:
             break
     best = max(curve, key=lambda point: point["generate_tokens_per_second"])
-    metrics["generate_tokens_per_second_1"] = curve[0]["generate_tokens_per_second"]
-    metrics["generate_tokens_per_second_best"] = best["generate_tokens_per_second"]
+    for name, point in (("1", curve[0]), ("best", best)):
+        for end in ("", "_low", "_high"):
+            metrics[f"generate_tokens_per_second_{name}{end}"] = point[f"generate_tokens_per_second{end}"]
     metrics["generate_best_batch"] = best["batch"]
     return metrics, curve, timed
 

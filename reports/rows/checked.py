@@ -22,14 +22,16 @@ TUNED = ("tune",)
 TEXTS = ("probe", "model", "task", "status", "main", "reason", "suite", "command", "time", "id")
 WHEN = ("updates", "examples", "tokens", "flops", "seconds")  # where training stood at a point of its curve
 MEASURED = {  # what a point of a curve holds; of speed, the first that is there tells where it stands
-    "throughput": ("batch", "generate_tokens_per_second"),
+    "throughput": (
+        "batch", "generate_tokens_per_second", "generate_tokens_per_second_low", "generate_tokens_per_second_high",
+    ),
     "parallelism": (
         "length", "batch", "threads", "parallel_fraction", "chain", "launches", "step_seconds", "step_low", "step_high",
         "tokens_per_second", "low", "high",
     ),
     "scaling": (
-        "length", "step_seconds", "step_low", "step_high", "step_bytes", "generate_seconds", "generate_low",
-        "generate_high",
+        "length", "width", "step_seconds", "step_low", "step_high", "step_bytes", "step_bytes_low", "step_bytes_high",
+        "flops", "moved_bytes", "rounds", "generate_seconds", "generate_low", "generate_high",
     ),
     "span": ("length", "score", "carry_bytes", "memory_bytes"),
     "extrapolate": ("length", "score"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from bench.statistics import Crossover, Point, crossover
@@ -19,7 +20,13 @@ EXPLAINED = (
     "Lengths double until memory or time ends. An exponent is the power of length with which a number grows, 1 where "
     "twice the length takes twice as much: over short lengths, where fixed costs rule, and over long ones. Below a "
     "number stands its 95 % interval. A crossing is where two curves meet for the last time, with a 95 % interval "
-    "that follows from those of the timings; memory is counted, so that its crossings have none."
+    "that follows from those of the timings; of memory it goes from the least to the most that three passes needed."
+)
+TRAFFIC = (
+    "Operations are the model's formula. Memory traffic is the bytes of all tensors that the operators of one call "
+    "read and wrote, counted while it ran: of a fused operator only what goes in and out. Where time grows otherwise "
+    "than operations, the rates say why: few GFLOP/s at many GB/s wait for memory, few of both for the start of "
+    "operators."
 )
 PAIRED = 8  # configurations of which every pair is compared
 WHATS = {"whole": "whole training step", "encoder": "encoder alone, forward and backward"}
@@ -82,7 +89,7 @@ def _section(panel: Panel, found: Sequence[Measured], most: Limits) -> Section:
     lines = f"The figures show the first {speed.DRAWN}." if len(shown) > speed.DRAWN else ""
     pairs = f"Pairs are those of the first {PAIRED}." if len(shown) > PAIRED else ""
     notes = " ".join(n for n in (note, lines, pairs, speed.starred(shown), speed.remarks(shown, but=("stopped",))) if n)
-    tables = (_exponents(panel, shown), *_crossings(panel, shown[:PAIRED]))
+    tables = (_exponents(panel, shown), *_crossings(panel, shown[:PAIRED]), *_traffic(panel, shown))
     drawings = tuple(d for d in _drawings(panel, shown[: speed.DRAWN]) if d)
     return Section(panel.title, drawings, tables, note=notes)
 
@@ -102,7 +109,7 @@ def _time(one: Measured) -> list[Point]:
 
 
 def _memory(one: Measured) -> list[Point]:
-    return speed.converted(one.points("step_bytes"), 2.0**-20)
+    return speed.converted(one.points("step_bytes", "step_bytes_low", "step_bytes_high"), 2.0**-20)
 
 
 def _writing(one: Measured) -> list[Point]:
@@ -126,6 +133,32 @@ def _exponents(panel: Panel, found: Sequence[Measured]) -> Table:
     )
     numbers = (False, *[True] * 6, False)
     return Table(f"{panel.title}: powers of length", columns, rows, numbers=numbers)
+
+
+def _traffic(panel: Panel, found: Sequence[Measured]) -> Iterator[Table]:
+    """Beside each doubling's power of time those of operations and of memory traffic, which explain it."""
+    rows = tuple(row for one in found for row in _doublings(one))
+    if rows:
+        columns = (
+            "model", "lengths", "time", "operations", "memory traffic", "GFLOP/s at the longer", "GB/s at the longer",
+        )  # fmt: skip
+        title = f"{panel.title}: powers of length from doubling to doubling"
+        yield Table(title, columns, rows, numbers=(False, False, *[True] * 5), note=TRAFFIC)
+
+
+def _doublings(one: Measured) -> Iterator[tuple[Cell, ...]]:
+    times = one.points(*TIME)
+    flops, moved = ({p.length: p.value for p in one.points(name)} for name in ("flops", "moved_bytes"))
+    for a, b in pairwise(times):
+        if b.length == 2 * a.length and {a.length, b.length} <= flops.keys() & moved.keys():
+            quicker, slower = (math.log2(ends[0] / ends[1]) for ends in ((b.low, a.high), (b.high, a.low)))
+            yield (
+                head(one),
+                Cell(f"{words.count(a.length)} to {words.count(b.length)}"),
+                Cell(speed.power(math.log2(b.value / a.value)), f"{speed.power(quicker)} to {speed.power(slower)}"),
+                *(Cell(speed.power(math.log2(amount[b.length] / amount[a.length]))) for amount in (flops, moved)),
+                *(Cell(words.significant(amount[b.length] / b.value / 1e9)) for amount in (flops, moved)),
+            )
 
 
 def _crossings(panel: Panel, found: Sequence[Measured]) -> Iterator[Table]:
