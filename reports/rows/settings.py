@@ -142,6 +142,14 @@ def interruptions(result: Result) -> int:
     return int(number(told.get("interruptions")) or 0)
 
 
+def company(result: Result) -> bool | None:
+    """Whether others used the processors while it was timed; None where the row does not tell."""
+    for told in (result.metrics, result.environment, result.config):
+        if (had := number(told.get("had_company"))) is not None:
+            return had > 0
+    return None
+
+
 def described(result: Result) -> dict[str, str]:
     """Every setting of a trial as it ran, flat, defaults and choices included."""
     given = {k: v for k, v in result.budget.items() if k not in SPENT}

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from reports import words
 from reports.rows.fields import number
-from reports.rows.settings import base
+from reports.rows.settings import base, company
 from reports.rows.stored import Row, Stored, finished, group
 from reports.scores.tables import Line
 
 OTHER = "in other settings"
+BUSY = "the machine was busy"
 UNSEEN = "too little to be seen in resident memory"
 
 
@@ -82,7 +84,24 @@ def used(line: Line, what: str) -> float | None:
     return float(np.mean(numbers)) if numbers else None
 
 
+def busy(line: Line) -> bool:
+    """Whether others used the machine while any seed of it trained: its seconds are too long then."""
+    return any(company(row.result) for row in line.rows)
+
+
+def crowd(line: Line) -> str:
+    """The warning beside seconds of training that are too long; nothing where they are not known to be."""
+    return BUSY if busy(line) and "train_seconds" in line.means else ""
+
+
+def disturbed(lines: Sequence[Line]) -> str:
+    """Whose seconds are too long, for a sentence: "the LSTM and the vanilla RNN", "every model"; nothing where none."""
+    models = [line for line in lines if line.kind == "model"]
+    found = [words.the(line.name) for line in models if crowd(line)]
+    return "every model" if len(found) == len(models) > 1 else words.several(found)
+
+
 def seconds(lines: Sequence[Line]) -> dict[Line, float]:
-    """Seconds of training of those models that tell them."""
-    timed = {line: line.means.get("train_seconds", 0.0) for line in lines if line.kind == "model"}
+    """Seconds of training of those models that tell them and had the machine for themselves."""
+    timed = {line: line.means.get("train_seconds", 0.0) for line in lines if line.kind == "model" and not busy(line)}
     return {line: taken for line, taken in timed.items() if taken > 0}

@@ -13,7 +13,7 @@ from typing import Any
 from bench.record import Result
 from reports import words
 from reports.rows.fields import number
-from reports.rows.settings import allowed, changed, code, data, differing, own_data
+from reports.rows.settings import allowed, changed, code, company, data, differing, own_data
 from reports.rows.stored import Row
 from reports.scores import failures, sizes
 from reports.scores.checklist import (
@@ -311,7 +311,7 @@ def _clock(lines: Sequence[Line]) -> Item:
     """Whether others used the processors while training was timed."""
     busy, untold = [], []
     for line in lines:
-        told = [_company(row.result) for row in line.rows]
+        told = [company(row.result) for row in line.rows]
         if any(told):
             busy.append(line.name)
         elif None in told:
@@ -322,13 +322,6 @@ def _clock(lines: Sequence[Line]) -> Item:
     if untold:
         return Item("quiet clock", UNTOLD, unsaid(untold, len(lines)))
     return Item("quiet clock", KEPT, "nobody else used the machine while it trained")
-
-
-def _company(result: Result) -> bool | None:
-    for told in (result.metrics, result.environment, result.config):
-        if (had := number(told.get("had_company"))) is not None:
-            return had > 0
-    return None
 
 
 def _selection(lines: Sequence[Line]) -> Item:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from reports import words
-from reports.rows.settings import interruptions
+from reports.rows.settings import company, interruptions
 from reports.rows.stored import Stored
 from reports.scores.tables import Line
 
@@ -39,8 +39,8 @@ def article(floor: str) -> str:
 def caveats(stored: Stored, found: dict[str, list[Line]]) -> list[str]:
     """What a reader must know before leaning on the numbers."""
     return [
-        *_seeds(found), *_missing(stored, found), *_unlike(found), *_machines(stored), *_interrupted(stored),
-        *_left_out(stored),
+        *_seeds(found), *_missing(stored, found), *_unlike(found), *_machines(stored), *_crowded(stored),
+        *_interrupted(stored), *_left_out(stored),
     ]  # fmt: skip
 
 
@@ -67,7 +67,10 @@ def _missing(stored: Stored, found: dict[str, list[Line]]) -> Iterator[str]:
         if absent := sorted(tried - done):
             names = words.several([words.model(m) for m in absent], "or")
             yield f"{words.task(task)} has no result for {names}."
-    if never := [words.model(m) for m in OURS if m not in tried]:
+    other = {row.result.model for row in stored.rows if row.result.probe != "floor"} - tried
+    if untrained := [words.model(m) for m in OURS if m in other]:
+        yield f"Measured otherwise, but not trained for a score here: {words.listed(untrained)}."
+    if never := [words.model(m) for m in OURS if m not in tried | other]:
         yield f"Not in these runs: {words.listed(never)}."
     if bare := [words.task(task) for task, lines in found.items() if all(line.kind == "model" for line in lines)]:
         yield f"No floors were measured for {words.listed([b.lower() for b in bare])}: nothing says what is easy there."
@@ -91,6 +94,15 @@ def _machines(stored: Stored) -> Iterator[str]:
     if len(threads) > 1:
         numbers = words.several([words.clean(n)[:12] for n in threads])
         yield f"Trials ran with unlike numbers of threads ({numbers}): their times are not comparable."
+
+
+def _crowded(stored: Stored) -> Iterator[str]:
+    loud = sum(company(row.result) is True for row in stored.quality)
+    if loud:
+        yield (
+            f"Others used the machine during {loud:,} of {words.plural(len(stored.quality), 'training')}: their "
+            "seconds are too long, are marked, and say in no sentence who trains faster."
+        )
 
 
 def _interrupted(stored: Stored) -> Iterator[str]:

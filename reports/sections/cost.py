@@ -16,7 +16,7 @@ import pandas as pd
 from reports import figures, words
 from reports.parts import Cell, Drawing, Section, Table
 from reports.scores import tables
-from reports.scores.beside import Timings, used
+from reports.scores.beside import Timings, crowd, disturbed, used
 from reports.scores.pairs import LEADS, Pair
 from reports.scores.tables import Line
 from reports.sections import behind
@@ -115,7 +115,7 @@ def _section(task: str, lines: Sequence[Line], duels: Sequence[Pair], keyed: Key
         words.task(task),
         tuple(_drawing(task, lines, table, axis) for axis in told),
         (_table(task, models, table, found, _settled(duels), keyed),),
-        said=tuple(_front(task, axis, own) for axis, own in found.items()),
+        said=tuple(_front(task, axis, own, _crowded(axis, models)) for axis, own in found.items()),
         note=f"{untold}." if untold else "",
     )
 
@@ -135,11 +135,17 @@ def _settled(duels: Sequence[Pair]) -> set[tuple[Line, Line]]:
     return {(pair.better, pair.worse) for pair in duels if pair.verdict == LEADS}
 
 
-def _front(task: str, axis: Axis, found: Dominated) -> str:
+def _crowded(axis: Axis, models: Sequence[Line]) -> str:
+    """What has to be known of seconds that were not measured alone."""
+    told = disturbed(models) if axis is AXES[0] else ""
+    return f" (others used the machine beside {told}, whose seconds are too long)" if told else ""
+
+
+def _front(task: str, axis: Axis, found: Dominated, crowded: str) -> str:
     """ "Translation, by training time: the LSTM and the transformer are the front; the vanilla RNN is dominated."."""
     front = [words.the(line.name) for line, by in found.items() if not by]
     behind = [f"{words.the(line.name)} is dominated by {words.several(_names(by))}" for line, by in found.items() if by]
-    where = f"{words.task(task)}, by {axis.said}"
+    where = f"{words.task(task)}, by {axis.said}{crowded}"
     if len(found) == 1:
         return f"{where}: {front[0]} alone has a cost, so there is nobody to compare it with."
     ahead = f"{words.several(front)} {'is' if len(front) == 1 else 'are'} the front"
@@ -173,7 +179,8 @@ def _cells(
     if line not in found:
         return Cell("–"), Cell("–")
     told = [by.name + ("" if (by, line) in settled else " (not separable)") for by in found[line]]
-    return Cell(axis.write(float(row[axis.column]))), Cell("; ".join(told) or "nobody")
+    warning = crowd(line) if axis is AXES[0] else ""
+    return Cell(axis.write(float(row[axis.column])), warning=warning), Cell("; ".join(told) or "nobody")
 
 
 def _drawing(task: str, lines: Sequence[Line], table: pd.DataFrame, axis: Axis) -> Drawing:

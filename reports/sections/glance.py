@@ -12,7 +12,7 @@ from bench.statistics import ITEMS
 from reports import figures, words
 from reports.parts import Cell, Drawing, Table
 from reports.scores import summary
-from reports.scores.beside import Beside, Timings
+from reports.scores.beside import Beside, Timings, crowd
 from reports.scores.letters import EXPLAINED as LETTERS
 from reports.scores.letters import FIRST, letters
 from reports.scores.pairs import MANY, Pair
@@ -174,7 +174,7 @@ def _row(
         where,
         behind.scored(line, note=note(line), strong=best, warning=summary.warning(line)),
         Cell(str(told["letters"]) or "–"),
-        Cell(words.seconds(_number(told["train_seconds"])), value=_number(told["train_seconds"])),
+        Cell(words.seconds(seconds := _number(told["train_seconds"])), value=seconds, warning=crowd(line)),
         Cell(words.count(_number(told["train_tokens_per_second"]))),
         Cell(words.count(_number(told["generate_tokens_per_second"]))),
         Cell(words.memory(memory.value), note=memory.note, value=memory.value) if memory else Cell("–"),
