@@ -42,8 +42,18 @@ METRICS = {
     "validation_loss": "validation loss",
     "carry_bytes": "carried from token to token",
     "memory_bytes": "kept of the source",
+    "vocabulary_source": "vocabulary of sources",
+    "vocabulary_target": "vocabulary of targets",
+    "length_source": "tokens a source",
+    "length_target": "tokens a target",
+    "unknown_source": "unknown in sources",
+    "unknown_target": "unknown in targets",
+    "items_unseen": "items with unseen words",
 }
-PERCENT = {"exact", "accuracy", "macro_f1", "structure", "naming", "explained"}  # the others have no unit
+PERCENT = {  # the others have no unit
+    "exact", "accuracy", "macro_f1", "structure", "naming", "explained", "unknown_source", "unknown_target",
+}  # fmt: skip
+COUNTS = {"vocabulary_source", "vocabulary_target", "items_unseen"}
 SCALE_OF_100 = {*PERCENT, "bleu", "chrf"}
 HELD_OUT, UNSEEN = "_held_out", "_unseen"  # ends of what a metric is called over a part of the items
 PARTS = {HELD_OUT: "held out", UNSEEN: "unseen words"}
@@ -161,6 +171,8 @@ def direction(settings: dict[str, Any]) -> str:
 def metric(name: str) -> str:
     """A metric's name."""
     name = name[:256]  # each prefix and suffix is a call below
+    if name in COUNTS:
+        return METRICS[name]
     for end, said in PARTS.items():
         if name.endswith(end):
             return f"{metric(name.removesuffix(end))}, {said}"
@@ -197,8 +209,10 @@ def number(value: float | None, name: str = "") -> str:
         return "–"
     if name.endswith("_bytes"):
         return memory(value)
+    if name in COUNTS:
+        return count(value)
     digits = 2 if _whole_of(name) in {"cider", "loss", "validation_loss"} else 1
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")  # z: what rounds to nothing has no sign
 
 
 def count(value: float | None) -> str:

@@ -58,6 +58,7 @@ def test_pairs_have_difference_interval_p_and_verdict(run):
     assert row[3][0] == "< 0.001"
     assert (row[5][0], row[6][0]) == ("100 %", "leads")
     assert float(row[4][0]) > 10
+    assert "-" not in row[4][1]
 
 
 def test_the_time_to_nine_tenths_of_the_best_is_the_median_of_the_seeds_that_got_there(run):

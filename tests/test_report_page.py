@@ -23,11 +23,12 @@ from reports.parts import USUAL
 from reports.rows._heads import decoded
 from reports.rows.artifacts import Answer, Attention
 from reports.rows.stored import Row, Stored, gather
+from reports.scores import summary
 from reports.scores.beside import OTHER, Timings
 from reports.scores.letters import groups, letters
 from reports.scores.pairs import APART, LEADS, UNTESTED, Pair
 from reports.scores.tables import Line
-from reports.sections import attention, cost, errors, glance, learning, samples
+from reports.sections import attention, cost, errors, glance, learning, masthead, overall, samples, sides
 from reports.sections.keys import Keys
 from reports.sections.verdict import verdict
 
@@ -420,3 +421,77 @@ def test_commands_settings_and_sentences_stand_whole_and_stored_texts_are_cut(tm
         assert "Its end." in text
         assert "r" * 600 + "…" in text
         assert "n" * 600 + "…" in text
+
+
+def test_seconds_taken_beside_others_are_marked_and_said_in_no_sentence_on_pace():
+    metrics = {"accuracy": 61.0, "train_seconds": 10.0, "had_company": 1.0}
+    loud = Line("model", "sentiment", "rnn", "vanilla RNN", (row("rnn", metrics=metrics),))
+    quiet = line("lstm", 50.0, 20.0)
+    said = verdict("sentiment", [loud, quiet], [pair(loud, quiet, LEADS)])
+    assert "train" not in said
+    said = verdict("sentiment", [quiet, loud], [pair(quiet, loud, LEADS)])
+    assert said.endswith("The LSTM trained in 20 s.")
+    found, keyed = {"sentiment": [loud, quiet]}, Keys(["rnn", "lstm"])
+    for table, column in (
+        (glance.table(found, {}, nothing(), keyed), "training, s"),
+        (sides.section("sentiment", [loud, quiet], keyed, {}, []).tables[0], "training, s"),
+        (cost.sections(found, {"sentiment": []}, keyed, nothing())[0].tables[0], "training, s"),
+    ):
+        place = table.head.index(column)
+        assert [cells[place].warning for cells in table.rows] == ["the machine was busy", ""]
+    [section] = cost.sections(found, {"sentiment": []}, keyed, nothing())
+    assert "(others used the machine beside the vanilla RNN, whose seconds are too long): " in section.said[0]
+    told = summary.caveats(Stored((*loud.rows, *quiet.rows), {}, 0, 0), found)
+    assert any(t.startswith("Others used the machine during 1 of 2 trainings:") for t in told)
+
+
+def test_the_time_to_a_target_is_marked_where_the_machine_was_busy():
+    course = [{"updates": 1.0, "seconds": 5.0, "accuracy": 60.0}]
+    rows = [
+        row(m, curve=course, metrics={"accuracy": 60.0, "had_company": n}) for m, n in (("rnn", 1.0), ("lstm", 0.0))
+    ]
+    lines = [Line("model", "sentiment", one.result.model, one.result.model, (one,)) for one in rows]
+    [section] = overall.targets({"sentiment": lines})
+    assert [cells[1].warning for cells in section.tables[0].rows] == ["the machine was busy", ""]
+    assert "too long" in section.note
+    [section] = overall.targets({"sentiment": lines[1:]})
+    assert section.note == ""
+
+
+def test_models_of_other_probes_count_and_are_said_not_to_be_trained_for_a_score():
+    rows = (row("lstm"), row("rnn", probe="throughput"), row("bag", probe="floor"))
+    stored = Stored(rows, {}, 0, 0)
+    assert masthead.facts(stored).startswith("2 models, 1 task, ")
+    told = summary.caveats(stored, {})
+    assert "Measured otherwise, but not trained for a score here: vanilla RNN." in told
+    assert "Not in these runs: echo-state network, Bahdanau attention and transformer." in told
+
+
+def test_a_task_that_no_model_was_started_on_is_not_said_to_be_unfinished():
+    assert verdict("verses", [], tried=False) == "No model was trained on verses."
+    assert verdict("verses", []) == "No model finished verses."
+
+
+def test_an_interval_without_zero_that_leads_nobody_names_the_correction_that_decides():
+    best, second = line("rnn", 61.4, seeds=3, main="bleu"), line("lstm", 60.0, seeds=3, main="bleu")
+    near = Pair(best, second, 1.4, Interval(0.4, 2.4, "seeds", 3), 0.072, 10, None)
+    said = verdict("translation", [best, second], [near])
+    assert "(0.4 to 2.4, 3 seeds; p = 0.072 corrected for 10 pairs, which decides)" in said
+    plain = dataclasses.replace(near, span=Interval(-0.4, 2.4, "seeds", 3))
+    assert "corrected" not in verdict("translation", [best, second], [plain])
+
+
+def test_what_tokenizers_made_stands_in_a_table_of_its_own_with_both_sides():
+    facts = {f"{what}_{side}": n for n, what in enumerate(("vocabulary", "length", "unknown"), 1000)
+             for side in ("source", "target")}  # fmt: skip
+    metrics = {"bleu": 20.0, "chrf": 40.0, **facts, "carry_bytes": 2048.0, "memory_bytes": 4096.0}
+    own = Line("model", "translation", "lstm", "LSTM", (row("lstm", main="bleu", metrics=metrics),))
+    head = sides.section("translation", [own], Keys(["lstm"]), {}, []).tables[0].head
+    assert head[3:6] == ("chrF", "carried from token to token", "kept of the source")
+    [table] = sides.detail("translation", [own], Keys(["lstm"]), USUAL).tables
+    assert table.head[1:] == (
+        "vocabulary of sources", "vocabulary of targets", "tokens a source", "tokens a target",
+        "unknown in sources, %", "unknown in targets, %",
+    )  # fmt: skip
+    assert texts(table) == [["LSTM", "1,000", "1,000", "1001.0", "1001.0", "1002.0", "1002.0"]]
+    assert words.headed("items_unseen") == "items with unseen words"

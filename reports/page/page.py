@@ -84,7 +84,7 @@ def _page(stored: Stored, most: Limits) -> Page:
             title=masthead.title(stored),
             facts=masthead.facts(stored),
             verdicts=(
-                *((words.task(t), verdict(t, lines, compared.duels.get(t, ()))) for t, lines in found.items()),
+                *((words.task(t), _verdict(stored, compared, t, lines)) for t, lines in found.items()),
                 *_fast(stored, most),
                 *long.verdicts(far),
                 *on_trial.verdicts(stored),
@@ -110,6 +110,11 @@ def _compared(stored: Stored, found: Found) -> Compared:
         Keys(line.model for lines in models.values() for line in lines if line.kind == "model"),
         Timings(stored),
     )
+
+
+def _verdict(stored: Stored, compared: Compared, task: str, lines: Sequence[Line]) -> str:
+    tried = bool(fairness.unnumbered(stored, [task]))
+    return verdict(task, lines, compared.duels.get(task, ()), tried)
 
 
 class Glance(TypedDict):

@@ -136,6 +136,6 @@ def gap(pair: Pair) -> str:
     return f"{words.number(pair.gap, metric)}, {within(span, metric)} over {span.over}{corrected}"
 
 
-def within(span: Interval, metric: str) -> str:
+def within(span: Interval | Effect, metric: str = "") -> str:
     """ "−0.3 to 1.1"."""
     return f"{words.number(span.low, metric)} to {words.number(span.high, metric)}"

@@ -44,7 +44,7 @@ def facts(stored: Stored) -> str:
 
 def _counts(stored: Stored, quality: Sequence[Result]) -> list[str]:
     return [
-        words.plural(len({r.model for r in quality}), "model"),
+        words.plural(len({row.result.model for row in stored.rows if row.result.probe != "floor"}), "model"),
         words.plural(len(stored.tasks), "task"),
         words.plural(len({r.seed for r in quality}), "seed"),
         words.plural(len(quality), "trial"),

@@ -14,6 +14,7 @@ from reports.figures import overall as drawn
 from reports.parts import Cell, Drawing, Section, Table
 from reports.rows.settings import base
 from reports.scores import tables
+from reports.scores.beside import BUSY, busy
 from reports.scores.pairs import Pair, within
 from reports.scores.tables import Line
 
@@ -31,6 +32,7 @@ TIMED = (
     "the median over the seeds that got there, and how many did. A seed that failed never gets there. "
     "The figure shows on which share of the tasks a model needs at most so many times the seconds of the fastest."
 )
+CROWDED = "Where the machine was busy, others used it too: those seconds are too long, in the figure as in the table."
 SHARE = 0.9  # of the best score on validation
 FACTORS = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0)
 RANKS = "Ranks over tasks"
@@ -59,7 +61,7 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
         Cell(words.number(pair.gap, metric)),
         Cell(within(span, metric), note=f"over {span.over}") if span else Cell("–"),
         Cell(p),
-        Cell(f"{pair.size.value:.1f}", note=f"{pair.size.low:.1f} to {pair.size.high:.1f}") if pair.size else Cell("–"),
+        Cell(words.number(pair.size.value), note=within(pair.size)) if pair.size else Cell("–"),
         Cell("–" if pair.effect is None else f"{100 * pair.effect:.0f} %", note=_chances(pair)),
         Cell(pair.verdict, strong=pair.verdict == "leads"),
     )
@@ -75,23 +77,28 @@ def targets(found: Found) -> Iterator[Section]:
     if not timed:
         return
     models = list(dict.fromkeys(name for times in timed.values() for name in times))
-    rows = tuple((Cell(words.model(name)), *(_reached(timed[task].get(name)) for task in timed)) for name in models)
+    loud = {task: {line.model for line in _best(found[task]) if busy(line)} for task in timed}
+    rows = tuple(
+        (Cell(words.model(name)), *(_reached(timed[task].get(name), name in loud[task]) for task in timed))
+        for name in models
+    )
     head = ("model", *(words.task(task) for task in timed))
     caption = f"Seconds of training to {SHARE:.0%} of the task's best score on validation"
     table = Table(caption, head, rows, numbers=(False, *[True] * len(timed)))
-    yield Section("", tuple(_profile(timed, models)), (table,))
+    note = CROWDED if any(loud.values()) else ""
+    yield Section("", tuple(_profile(timed, models)), (table,), note=note)
 
 
 def _times(lines: Sequence[Line]) -> dict[str, list[float]]:
     """Model -> seconds to the target by seed, in its best configuration; infinity where a seed never got there."""
-    ways = {line.model: [_way(line, place) for place in range(len(line.rows))] for line in reversed(_models(lines))}
+    ways = {line.model: [_way(line, place) for place in range(len(line.rows))] for line in _best(lines)}
     best = max((score for own in ways.values() for way in own for _, score in way), default=0.0)
     if best <= 0:
         return {}
-    failed = {line.model: line.failed for line in reversed(_models(lines))}
+    failed = {line.model: line.failed for line in _best(lines)}
     return {
         model: [first_reached(way, SHARE * best) for way in own] + [math.inf] * failed[model]
-        for model, own in reversed(ways.items())
+        for model, own in ways.items()
     }
 
 
@@ -99,18 +106,24 @@ def _models(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.kind == "model"]
 
 
+def _best(lines: Iterable[Line]) -> list[Line]:
+    """Each model in its best configuration."""
+    return list({line.model: line for line in reversed(_models(lines))}.values())[::-1]
+
+
 def _way(line: Line, place: int) -> list[tuple[float, float]]:
     points = tables.course(line.rows[place])
     return [(p["seconds"], p[line.metric]) for p in points if "seconds" in p and line.metric in p]
 
 
-def _reached(times: Sequence[float] | None) -> Cell:
+def _reached(times: Sequence[float] | None, loud: bool = False) -> Cell:
     """ "12 s (3 of 5)"; "never (0 of 5)"."""
     if not times:
         return Cell("–")
     there = [t for t in times if math.isfinite(t)]
     seconds = words.seconds(statistics.median(there)) if there else "never"
-    return Cell(seconds, note=f"{len(there)} of {words.plural(len(times), 'seed')}")
+    note = f"{len(there)} of {words.plural(len(times), 'seed')}"
+    return Cell(seconds, note=note, warning=BUSY if loud and there else "")
 
 
 def _profile(timed: Mapping[str, Mapping[str, Sequence[float]]], models: Sequence[str]) -> Iterator[Drawing]:

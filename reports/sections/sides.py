@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports import figures, parts, words
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.scores import pairs, tables
-from reports.scores.beside import used
+from reports.scores.beside import crowd, used
 from reports.scores.tables import Line
 from reports.sections import behind, fairness
 from reports.sections.keys import Keys, over, within
@@ -23,6 +23,9 @@ COSTS = {
     "source_tokens_per_second", "target_tokens_per_second", "generate_tokens_per_second", "company", "had_company",
     "peak_bytes", "train_joules",
 }  # fmt: skip
+READ = {  # what a model's tokenizer made of the data: no scores
+    f"{what}_{side}": side for what in ("vocabulary", "length", "unknown") for side in ("source", "target")
+} | {"items_unseen": ""}
 
 
 def section(
@@ -84,22 +87,22 @@ def _costs(line: Line) -> list[Cell]:
     return [
         Cell(words.amount(get("parameters_trained")), value=get("parameters_trained")),
         Cell(words.amount(get("parameters_total")), value=get("parameters_total")),
-        Cell(words.seconds(get("train_seconds")), value=get("train_seconds")),
+        Cell(words.seconds(get("train_seconds")), value=get("train_seconds"), warning=crowd(line)),
         Cell(words.count(updates)),
         *(Cell(words.count(get(f"{what}_tokens_per_second"))) for what in ("source", "target", "generate")),
     ]
 
 
-def _further(lines: Sequence[Line], main: str, most: int = 5) -> list[str]:
+def _further(lines: Sequence[Line], main: str, most: int = 8) -> list[str]:
     """Metrics worth a column beside the main one; shares held out and by kind have a table of their own."""
     names = dict.fromkeys(name for line in lines for name in line.means)
     hidden = (words.KIND, "validation_")
-    kept = [n for n in names if n not in COSTS and n != main and not n.startswith(hidden)]
+    kept = [n for n in names if n not in COSTS | READ.keys() and n != main and not n.startswith(hidden)]
     return [n for n in kept if not n.endswith(words.HELD_OUT) and n + words.HELD_OUT not in names][:most]
 
 
 def detail(task: str, lines: Sequence[Line], keyed: Keys, most: Limits) -> Section | None:
-    """Metrics that come in two parts (all items, and items of a sort held out of training) or by kind of item."""
+    """Metrics in two parts (all items, and those of a sort held out of training) or by kind; what tokenizers made."""
     names = dict.fromkeys(name for line in lines for name in line.means)
     held = [n.removesuffix(words.HELD_OUT) for n in names if n.endswith(words.HELD_OUT)]
     kinds = [n for n in names if n.startswith(words.KIND) and not n.endswith(words.HELD_OUT)]
@@ -110,6 +113,9 @@ def detail(task: str, lines: Sequence[Line], keyed: Keys, most: Limits) -> Secti
         head = [h for base in shown for h in (words.headed(base), "held out")]
         caption = f"{words.task(task)}: test items, with those of a sort that training never showed (held out) apart"
         made.append(_metrics(caption, head, both, lines, keyed, note))
+    if read := [n for n in READ if n in names]:
+        caption = f"{words.task(task)}: what tokenizers made of the test split"
+        made.append(_metrics(caption, [words.headed(n) for n in read], read, lines, keyed, ""))
     if kinds:
         shown, note = parts.first(kinds, most.columns, len(kinds), "kinds")
         head = [words.headed(kind) for kind in shown]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from bench.statistics import BOTH, ITEMS, SEEDS
 from reports import words
 from reports.rows.settings import machine
-from reports.scores.beside import seconds
+from reports.scores.beside import busy, seconds
 from reports.scores.pairs import APART, LEADS, Pair
 from reports.scores.summary import settled_below, under
 from reports.scores.tables import Line
@@ -20,11 +20,14 @@ ALIKE = 1.1  # times as long: up to it two trainings took about as long
 ROOM = words.LONGEST  # characters; a sentence that would be cut is left out
 
 
-def verdict(task: str, found: Sequence[Line], duels: Sequence[Pair] = ()) -> str:
-    """Which model leads, by how much, at which pace; who stays below a floor; what it costs. `duels`, best first."""
+def verdict(task: str, found: Sequence[Line], duels: Sequence[Pair] = (), tried: bool = True) -> str:
+    """Which model leads, by how much, at which pace; who stays below a floor; what it costs. `duels`, best first.
+
+    `tried`: whether any model was started on the task at all.
+    """
     models = [line for line in found if line.kind == "model"]
     if not models:
-        return f"No model finished {heading(task, found)}."
+        return f"No model {'finished' if tried else 'was trained on'} {heading(task, found)}."
     best = models[0]
     if best.value == 0 and len(models) > 1 and words.unit(best.metric):
         return f"On {heading(task, found)} no model gets beyond {scored(best)}. {_below(models)}".strip()
@@ -75,12 +78,20 @@ def _ahead(own: Sequence[Pair]) -> str:
     if pair.verdict == APART:
         return (
             f"{best} with {scored(pair.better)} and {second} with {_number(pair.worse)} are not separable: "
-            f"a difference of {_points(pair)} ({_sure(pair)}){_price(pair)}"
+            f"a difference of {_points(pair)} ({_sure(pair)}{_corrected(pair)}){_price(pair)}"
         )
     return (
         f"{best} scores {scored(pair.better)}, {_points(pair)} more than {second}, "
         f"with no interval to judge it by{_price(pair)}"
     )
+
+
+def _corrected(pair: Pair) -> str:
+    """What keeps an interval without zero from a lead: of several pairs some lie apart by chance."""
+    if pair.span is None or pair.p is None or not pair.span.settles:
+        return ""
+    many = f" corrected for {pair.tests} pairs, which decides" if pair.tests > 1 else ""
+    return f"; p = {pair.p:.2g}{many}"
 
 
 def _number(line: Line) -> str:
@@ -142,7 +153,7 @@ def _longer(ratio: float) -> str:
 
 
 def _ratio(pair: Pair) -> float | None:
-    """Seconds of the second a second of the first; None where they were not timed on one machine."""
+    """Seconds of the second a second of the first; None where they were not timed alone on one machine."""
     timed = seconds([pair.better, pair.worse])
     if len(timed) < 2 or len({_machine(line) for line in timed}) > 1:
         return None
@@ -206,19 +217,16 @@ def _lower(below: dict[Line, tuple[str, ...]], verbs: tuple[str, str], how: str)
 
 def _cheaper(models: Sequence[Line]) -> str:
     """What the best cost, and the quickest that is worth its time: one above the floors."""
-    timed = [line for line in models if line.means.get("train_seconds", 0) > 0]
-    if not timed or timed[0] is not models[0]:
+    timed, best = seconds(models), models[0]
+    if best not in timed:
         return ""
-    best, worth = models[0], [line for line in timed if not line.below]
-    quick = min(worth or [best], key=_cost)
-    took = words.duration(_cost(best))
-    if quick is best or _cost(best) < 1.25 * _cost(quick):
-        quickest = len(timed) > 1 and best is min(timed, key=_cost)
-        return f"{words.capital(words.the(best.name))} trained in {took}{', quickest of all' if quickest else ''}."
-    which = "The quickest" if quick is min(timed, key=_cost) else "The quickest above the floors"
-    share = f" and reaches {100 * quick.value / best.value:.0f} % of that score" if best.value > 0 else ""
-    return f"{which}, {words.the(quick.name)}, trained in {words.duration(_cost(quick))} against {took}{share}."
-
-
-def _cost(line: Line) -> float:
-    return line.means["train_seconds"]
+    took = words.duration(timed[best])
+    alone = f"{words.capital(words.the(best.name))} trained in {took}"
+    if any(map(busy, models)):  # who is quickest, nobody knows
+        return f"{alone}."
+    quick = min([line for line in timed if not line.below] or [best], key=timed.__getitem__)
+    quickest = min(timed, key=timed.__getitem__)
+    if quick is best or timed[best] < 1.25 * timed[quick]:
+        return f"{alone}{', quickest of all' if len(timed) > 1 and best is quickest else ''}."
+    which = f"The quickest{'' if quick is quickest else ' above the floors'}, {words.the(quick.name)},"
+    return f"{which} trained in {words.duration(timed[quick])} against {took} of the best, and scores {scored(quick)}."
