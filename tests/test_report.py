@@ -286,7 +286,7 @@ def test_the_page_answers_which_model_for_which_task_at_which_cost(made):
     )
     assert "vanilla RNN" in page
     assert "stays below the dictionary" in page
-    assert re.search(r"trained in 4\.2 s against \d+ s and reaches \d+ % of that score", page)
+    assert re.search(r"trained in 4\.2 s against \d+ s of the best, and scores \d", page)
     for section in (
         "At a glance",
         "Side by side",
@@ -330,6 +330,12 @@ def test_the_interval_of_bleu_is_left_out_when_the_stored_score_was_made_otherwi
     assert found.interval.low < found.value < found.interval.high
 
 
+def under(folder: Path, name: str) -> list[set[str]]:
+    """The numbers of each table under a figure."""
+    found = re.findall("<summary>The numbers</summary>(.*?)</details>", (folder / name).read_text("utf-8"), re.DOTALL)
+    return [numbers(re.sub("<.*?>", " ", one)) for one in found]
+
+
 def test_markdown_holds_the_same_numbers_as_the_page(made):
     markdown = (made / "report.md").read_text("utf-8")
     page = seen(made)
@@ -337,6 +343,11 @@ def test_markdown_holds_the_same_numbers_as_the_page(made):
     missing = {n for n in numbers(re.sub(r"!\[.*?\]\(.*?\)", "", markdown)) if n not in shown}
     assert not missing
     assert len(numbers(markdown)) > 60
+    assert under(made, "report.md") == under(made, "index.html")
+    assert len(under(made, "report.md")) > 12
+    links = re.findall(r"(?<!!)\[[^\]]*\]\((.+?)\)", markdown)
+    assert links == ["index.html", "results.csv", "results.parquet"]
+    assert all((made / name).is_file() for name in links)
     files = re.findall(r"!\[.*\]\((.+?)\)", markdown)
     assert len(files) > 12
     assert all((made / name).is_file() for name in files)
@@ -354,6 +365,15 @@ def test_the_page_is_whole_and_fetches_nothing(made):
     assert "default-src 'none'" in page
     assert not re.findall(r"https?://(?!www\.w3\.org/)", page)
     assert len(re.findall(r'<svg [^>]*role="img"', page)) >= 12
+
+
+def test_on_paper_what_is_folded_away_stands_open(made):
+    style, script = parts(made)
+    printed = style.partition("@media print {")[2].partition("@media")[0]
+    assert ".numbers" not in printed.partition("display: none")[0]
+    assert "details::details-content { content-visibility: visible" in printed
+    assert "beforeprint" in script
+    assert "afterprint" in script
 
 
 def test_every_figure_says_in_words_what_it_shows(made):

@@ -66,7 +66,7 @@ def _files(found: Page, tell: Tell = quiet) -> dict[str, bytes]:
     figured = {d.name: _drawn(d) for d in counted([*anchors.drawings(found)], "figure", tell)}
     pictures = {f"figures/{sample.file}.png": _png(sample.picture) for sample in shown}
     text = {f"figures/{name}.svg": figure.file for name, figure in figured.items()}
-    text |= {"report.md": _markdown(found), "index.html": _page(found, figured)}
+    text |= {"report.md": _markdown(found, figured), "index.html": _page(found, figured)}
     return {**pictures, **{name: content.encode() for name, content in text.items()}}
 
 
@@ -127,8 +127,10 @@ def _hues(found: Page) -> str:
     return "".join(f".{hue(colour)} {{ color: {colour}; }}\n" for colour in colours)
 
 
-def _markdown(found: Page) -> str:
-    text = _environment(markdown).get_template("report.md.j2").render(page=found)
+def _markdown(found: Page, figured: dict[str, Drawn]) -> str:
+    environment = _environment(markdown)
+    environment.filters["numbers"] = lambda drawing: figured[drawing.name].numbers
+    text = environment.get_template("report.md.j2").render(page=found)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

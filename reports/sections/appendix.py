@@ -33,7 +33,16 @@ def failed(stored: Stored, most: Limits) -> Section | None:
     )
     problems = list(dict.fromkeys(words.clean(p) for row in stored.rows for p in row.problems))
     damaged = f"Files that could not be read: {words.several(problems, most=20)}." if problems else ""
-    return Section("", tables=made, outputs=outputs, note=damaged) if made or damaged else None
+    said = tuple(_none_of(stored))
+    return Section("", tables=made, outputs=outputs, note=damaged, said=said) if made or damaged or said else None
+
+
+def _none_of(stored: Stored) -> Iterator[str]:
+    """That nothing failed, where anything was tried: a part that is missing would leave it open."""
+    trials, others = len(stored.trials) + len(stored.long), len(stored.speed) + len(stored.claimed)
+    tried = [words.plural(n, what) for n, what in ((trials, "trial"), (others, "measurement")) if n]
+    if tried and not stored.unfinished:
+        yield f"None of {words.listed(tried)} failed."
 
 
 def _rates(stored: Stored, most: Limits) -> Iterator[Table]:

@@ -382,6 +382,15 @@
     apply.set(key, (told) => hide(told.split(',').filter((place) => buttons.has(place))));
   }
 
+  // Nothing opens on paper: what is folded away stands open while the page is printed.
+
+  let folded = [];
+  addEventListener('beforeprint', () => {
+    folded = all('details:not([open])');
+    folded.forEach((one) => (one.open = true));
+  });
+  addEventListener('afterprint', () => folded.forEach((one) => (one.open = false)));
+
   for (const region of all('.scroll[id]')) {
     sortable(region);
     filterable(region);
