@@ -45,7 +45,7 @@ def _longest(one: Line) -> Cell:
 def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     drawings = tuple(d for way in WAYS if (d := _drawing(panel, lines, way)))
     tables = tuple(t for way in WAYS for t in _tables(panel, lines, way, columns))
-    said = tuple(s for way in WAYS if (s := _said(panel, lines, way)))
+    said = tuple(s for way in WAYS if (s := _said(panel, long.chief(lines), way)))
     return Section("", drawings, tables, said=said)
 
 

@@ -30,7 +30,7 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
 
 def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     drawings = tuple(d for d in (_scores(panel, lines), _seconds(panel, lines)) if d)
-    return Section("", drawings, _tables(panel, lines, columns), said=_leads(panel, lines))
+    return Section("", drawings, _tables(panel, lines, columns), said=_leads(panel, long.chief(lines)))
 
 
 def _scores(panel: Panel, lines: Sequence[Line]) -> Drawing | None:
