@@ -413,6 +413,26 @@ def test_fields_of_the_wrong_type_break_no_page(undrawn, tmp_path, wrong):
     inert(write([run], tmp_path / "page").parent)
 
 
+def test_where_models_pass_each_other_is_told_along_width_too(tmp_path):
+    for model, power in (("lstm", 2.0), ("transformer", 1.0)):
+        made = scaling(tmp_path / "aside", model)
+        points = []
+        for width in (16, 32, 64, 128, 256):
+            seconds = 0.01 * (width / 64) ** power
+            points.append({"width": width, "step_seconds": seconds, "step_low": seconds, "step_high": 1.01 * seconds})
+        told = {"metrics": {"largest_width": 256, **near("exponent_steep", power)}, "curve": points}
+        told |= {"config": {"probe": {"along": "width", "what": "whole"}, "model": made.config["model"]}}
+        row(tmp_path / "run", "scaling", model, "tokens", "largest_width", **told)
+    stored = gather([tmp_path / "run"])
+    (section,) = scaling_section.sections(stored, USUAL)
+    assert section.tables[0].head[1] == "largest width"
+    assert [cell.text for cell in section.tables[1].rows[0]][:3] == [
+        "LSTM and transformer", "16 to 256", "at 64 (63–65); beyond, the transformer is faster"
+    ]  # fmt: skip
+    ((_, said),) = scaling_section.verdicts(stored, USUAL)
+    assert "the transformer is faster than the LSTM beyond width 64" in said
+
+
 def test_operations_and_memory_traffic_stand_beside_each_doublings_time(tmp_path):
     points = [
         {

@@ -167,6 +167,27 @@ def test_operations_of_an_encoder_alone_are_those_of_what_it_holds():
     assert scaling._flops(of, how, drawn(of.spec, size, length, length, CPU)) == 3 * size * (layer + across)
 
 
+@pytest.mark.parametrize("model", ["lstm", "transformer", "echo_state"])
+def test_widths_double_like_lengths_and_all_sizes_with_them(model, tmp_path, monkeypatch):
+    seen, point = [], scaling._point
+    monkeypatch.setattr(scaling, "_point", lambda of, *told: seen.append(of.model.config) or point(of, *told))
+    settings = BRIEF | {"along": "width", "shortest": 16, "longest": 32, "length": 3}
+    row = measured(trial(model, "scaling", probe_settings=settings), tmp_path)
+    assert [point["width"] for point in row.curve] == [16, 32]
+    assert (row.main, row.metrics["largest_width"]) == ("largest_width", 32)
+    assert row.curve[0]["flops"] < row.curve[1]["flops"]
+    names = {"lstm": ("width", "hidden"), "transformer": ("width", "feedforward"), "echo_state": ("units", "writer")}
+    small, large = ([getattr(config, name) for name in names[model]] for config in seen)
+    assert large == pytest.approx([2 * size for size in small], abs=1)
+
+
+def test_a_width_that_a_model_cannot_have_is_one_clear_line(tmp_path):
+    odd = trial("transformer", "scaling", probe_settings=BRIEF | {"along": "width", "shortest": 3, "length": 3})
+    (row,) = run(odd, {}, tmp_path, CPU)
+    reason = "model transformer at width 3: heads=2 do not divide width=3"
+    assert (row.status, row.reason) == ("failed", f"BadInput: {reason}")
+
+
 def test_a_length_that_would_take_too_long_is_not_tried(tmp_path):
     row = measured(trial(probe="scaling", probe_settings=BRIEF | {"shortest": 2, "limit": 0.01}), tmp_path)
     assert row.metrics["longest_length"] < 65_536

@@ -1,4 +1,4 @@
-"""Scaling: time and memory of training and of writing against length, by powers of two, until something ends it."""
+"""Scaling: time and memory of training and writing against length or width, by doublings, until something ends it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from bench import curves, meters
 from bench.clock import Timing, contest, once
 from bench.curves import Curve
+from bench.match import scalable
 from bench.operators import counted
 from bench.probes import asked
 from bench.probes._timed import Subject, company, drawn, row, subject, unending
@@ -22,7 +23,7 @@ from bench.train import OutOfMemoryError, room
 from bench.trial import Trial
 from bench.watch import Watch
 from models import State
-from tasks import Batch, Range, Settings
+from tasks import BadInput, Batch, Range, Settings
 
 Point = dict[str, float | int]
 PASSES = 3  # in which memory is measured, none of them timed
@@ -33,10 +34,12 @@ SPARE = 0.85  # of the free memory that a longer sequence may be expected to tak
 class Config(Settings):
     """How far and how long."""
 
+    along: Literal["length", "width"] = "length"  # what doubles: tokens, or the model's width and all sizes with it
     what: Literal["whole", "encoder"] = "whole"  # a training step, or the encoder's layers forward and backward
     equal: Literal["", "width", "parameters"] = ""  # in what the models of a comparison are alike, for who shows it
-    shortest: Annotated[int, Range(2, 65_536)] = 16  # tokens
+    shortest: Annotated[int, Range(2, 65_536)] = 16  # tokens, or units
     longest: Annotated[int, Range(2, 1 << 20)] = 65_536
+    length: Annotated[int, Range(2, 65_536)] = 64  # tokens of source and target where widths double
     limit: Annotated[float, Range(0.01, 3600)] = 4.0  # seconds of one call, above which no longer one is tried
     seconds: Annotated[float, Range(0.1, 3600)] = 4.0  # a contest may last, warm-up aside
     rounds: Annotated[int, Range(3, 1000)] = 7
@@ -44,52 +47,68 @@ class Config(Settings):
 
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
-    """Times one model at every length."""
+    """Times one model at every length, or at every width."""
     of, how = subject(trial, device), asked.probe(trial)
     points: list[Point] = []
     timed: list[Timing] = []
-    notes, length, writes = {"stopped": "the longest asked for"}, how.shortest, how.write and how.what == "whole"
-    while length <= how.longest:
+    notes, place, writes = {"stopped": "the longest asked for"}, how.shortest, how.write and how.what == "whole"
+    while place <= how.longest:
         watch.alive()
-        if reason := _too_much(points, length, how, device):
+        if reason := _too_much(points, place, how, device):
             notes["stopped"] = reason
             break
         try:
-            point, timings = _point(of, how, length, writes)
+            point, timings = _point(of if how.along == "length" else widened(trial, place, device), how, place, writes)
         except OutOfMemoryError as error:
-            notes["stopped"] = f"{length}: {error}"
+            notes["stopped"] = f"{place}: {error}"
             break
         points.append(point)
         timed += timings
         if writes and point["generate_seconds"] > how.limit:
-            notes["writing"] = f"writing {2 * length} would take longer than {how.limit:g} s"
+            notes["writing"] = f"writing {2 * place} would take longer than {how.limit:g} s"
             writes = False
-        length *= 2
+        place *= 2
     if not points:
         raise OutOfMemoryError(notes["stopped"])
-    metrics = _fits(points) | {"longest_length": points[-1]["length"]} | company(timed)
-    return [row(of, made_of, "longest_length", metrics, points, notes)]
+    main = "longest_length" if how.along == "length" else "largest_width"
+    metrics = _fits(points) | {main: points[-1][how.along]} | company(timed)
+    return [row(of, made_of, main, metrics, points, notes)]
 
 
-def _too_much(points: list[Point], length: int, how: Config, device: torch.device) -> str:
-    """Why `length` is not tried, by what half of it took and needed; empty where it is."""
+def widened(trial: Trial, width: int, device: torch.device) -> Subject:
+    """The trial's model at that width (or at as many units), its other sizes in proportion. Raises BadInput."""
+    kind, base = asked.model(trial)
+    names = scalable(kind, base, trial.model)
+    factor = width / getattr(base, names[0])
+    own = dataclasses.asdict(base)
+    try:
+        wide = dataclasses.asdict(base.sized(**{name: max(1, round(own[name] * factor)) for name in names}))
+    except ValueError as error:
+        raise BadInput(f"model {trial.model} at width {width}: {error}") from None
+    changed = {name: value for name, value in wide.items() if value != own[name]}
+    return subject(dataclasses.replace(trial, model_settings=trial.model_settings | changed), device)
+
+
+def _too_much(points: list[Point], place: int, how: Config, device: torch.device) -> str:
+    """Why `place` is not tried, by what half of it took and needed; empty where it is."""
     if not points:
         return ""
     last, before = points[-1], points[-2] if len(points) > 1 else points[-1]
     grown = max(2.0, float(last["step_seconds"] / before["step_seconds"]) if before is not last else 2.0)
     expected = last["step_seconds"] * grown
     if expected > how.limit:
-        return f"time limit: {length} would take about {expected:.1f} s a step, above {how.limit:g} s"
+        return f"time limit: {place} would take about {expected:.1f} s a step, above {how.limit:g} s"
     free = meters.available_bytes(device)
     if device.type == "cpu" and free is not None and "step_bytes" in last:  # a GPU says when it is full, Linux kills
         needed = last["step_bytes"] * max(2.0, min(4.0, last["step_bytes"] / max(1, before.get("step_bytes", 1))))
         if needed > SPARE * free:
-            return f"memory: {length} would need about {needed / 2**30:.1f} GiB of {free / 2**30:.1f} GiB that are free"
+            return f"memory: {place} would need about {needed / 2**30:.1f} GiB of {free / 2**30:.1f} GiB that are free"
     return ""
 
 
-def _point(of: Subject, how: Config, length: int, writes: bool) -> tuple[Point, list[Timing]]:
+def _point(of: Subject, how: Config, place: int, writes: bool) -> tuple[Point, list[Timing]]:
     """Memory first, in a pass of its own, then time."""
+    length = place if how.along == "length" else how.length
     batch = drawn(of.spec, of.trial.batch, length, length, of.device)
     step: Callable[[], Any] = (lambda: of.rule.learn(batch)) if how.what == "whole" else (lambda: _encoded(of, batch))
     with room(batch):
@@ -99,7 +118,7 @@ def _point(of: Subject, how: Config, length: int, writes: bool) -> tuple[Point, 
         calls = {"step": step} | ({"write": _writer(of, batch)} if writes else {})
         found = contest(calls, of.device, how.seconds, how.rounds).timings
     took = found["step"]
-    point: Point = {"length": length, **_told("step", took), "flops": _flops(of, how, batch), "rounds": took.n}
+    point: Point = {how.along: place, **_told("step", took), "flops": _flops(of, how, batch), "rounds": took.n}
     point |= {"company": took.company} | ({"moved_bytes": moved} if moved else {})
     point |= {"compile_seconds": max(0.0, first - took.seconds)} if of.trial.compile else {}
     point |= _told("generate", found["write"]) if writes else {}
@@ -154,7 +173,7 @@ def _leaves(state: State) -> list[torch.Tensor]:
 
 def _fits(points: list[Point]) -> dict[str, float | int]:
     """Exponents below and above the knee of time, over the last octave, of memory and of writing."""
-    step = Curve.of([(p["length"], p["step_seconds"], p["step_low"], p["step_high"]) for p in points])
+    step = _curve(points, "step_seconds", "step_low", "step_high")
     found = curves.knee(step)
     turn = found[1].value if found else float(step.x[0])
     place = np.arange(len(step.x))  # each region holds three points at least, wherever the knee may be
@@ -172,10 +191,14 @@ def _fits(points: list[Point]) -> dict[str, float | int]:
 
 
 def _memory(points: list[Point]) -> Curve:
-    names = ("length", "step_bytes", "step_bytes_low", "step_bytes_high")
-    return Curve.of([[p[name] for name in names] for p in points if p.get("step_bytes")][-4:])
+    return _curve([p for p in points if p.get("step_bytes")][-4:], "step_bytes", "step_bytes_low", "step_bytes_high")
 
 
 def _writing(points: list[Point]) -> Curve:
-    names = ("length", "generate_seconds", "generate_low", "generate_high")
-    return Curve.of([[p[name] for name in names] for p in points if "generate_seconds" in p][-4:])
+    written = [p for p in points if "generate_seconds" in p]
+    return _curve(written[-4:], "generate_seconds", "generate_low", "generate_high")
+
+
+def _curve(points: list[Point], *names: str) -> Curve:
+    """Those numbers against whatever doubles, which is what a point holds first."""
+    return Curve.of([[next(iter(p.values())), *(p[name] for name in names)] for p in points])

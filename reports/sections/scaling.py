@@ -17,8 +17,9 @@ from reports.sections import speed
 from reports.sections.speed import Measured, cell, company, head
 
 EXPLAINED = (
-    "Lengths double until memory or time ends. An exponent is the power of length with which a number grows, 1 where "
-    "twice the length takes twice as much: over short lengths, where fixed costs rule, and over long ones. Below a "
+    "Lengths (or widths) double until memory or time ends. An exponent is the power of length with which a number "
+    "grows, 1 where twice the length takes twice as much: over short lengths, where fixed costs rule, and over long "
+    "ones. Below a "
     "number stands its 95 % interval. A crossing is where two curves meet for the last time, with a 95 % interval "
     "that follows from those of the timings; of memory it goes from the least to the most that three passes needed."
 )
@@ -29,7 +30,11 @@ TRAFFIC = (
     "operators."
 )
 PAIRED = 8  # configurations of which every pair is compared
-WHATS = {"whole": "whole training step", "encoder": "encoder alone, forward and backward"}
+WHATS = {
+    "whole": "whole training step",
+    "encoder": "encoder alone, forward and backward",
+    "width": "whole training step against width",
+}
 TIME = "step_seconds", "step_low", "step_high"
 WRITING = "generate_seconds", "generate_low", "generate_high"
 
@@ -38,7 +43,7 @@ class Panel(NamedTuple):
     """What is measured, on equal terms."""
 
     task: str
-    what: str  # the whole step or the encoder
+    what: str  # the whole step or the encoder, or "width" where that is what doubles
     equal: str  # what the models have in common: width or parameters
     batch: str
     device: str
@@ -48,6 +53,11 @@ class Panel(NamedTuple):
         """The panel as a heading."""
         said = [WHATS.get(self.what, words.clean(self.what)[:48]), self.equal, self.batch, self.device]
         return ": ".join(s for s in (words.task(self.task), ", ".join(s for s in said if s)) if s)
+
+    @property
+    def along(self) -> str:
+        """What doubles from point to point."""
+        return "width" if self.what == "width" else "length"
 
     @property
     def slug(self) -> str:
@@ -66,7 +76,8 @@ def _panels(stored: Stored) -> dict[Panel, list[Measured]]:
         for row in rows:
             told = row.result.config.get("probe")
             settings = told if isinstance(told, dict) else {}
-            found.setdefault(Panel(task, str(settings.get("what", "")), _equal(settings), *_where(row)), []).append(row)
+            what = str(settings.get("what", "")) if settings.get("along") != "width" else "width"
+            found.setdefault(Panel(task, what, _equal(settings), *_where(row)), []).append(row)
     alike = [len({panel[place] for panel in found}) < 2 for place in range(len(Panel._fields))]
     named = {panel: speed.named(rows) for panel, rows in found.items()}
     return {p._replace(batch=p.batch * (not alike[3]), device=p.device * (not alike[4])): n for p, n in named.items()}
@@ -101,38 +112,45 @@ def _drawings(panel: Panel, found: Sequence[Measured]) -> Iterator[Drawing | Non
         ("time to generate", "writing", "seconds", _writing, words.significant),
     ):
         series = [Series(one.drawn, one.model, curve(one)) for one in found]
-        yield speed.drawing(series, "length", label, f"scaling-{name}-{panel.slug}", panel.title, what, write)
+        yield speed.drawing(series, panel.along, label, f"scaling-{name}-{panel.slug}", panel.title, what, write)
 
 
 def _time(one: Measured) -> list[Point]:
-    return speed.converted(one.points(*TIME))
+    return speed.converted(_points(one, *TIME))
 
 
 def _memory(one: Measured) -> list[Point]:
-    return speed.converted(one.points("step_bytes", "step_bytes_low", "step_bytes_high"), 2.0**-20)
+    return speed.converted(_points(one, "step_bytes", "step_bytes_low", "step_bytes_high"), 2.0**-20)
 
 
 def _writing(one: Measured) -> list[Point]:
-    return one.points(*WRITING)
+    return _points(one, *WRITING)
+
+
+def _points(one: Measured, value: str, low: str, high: str) -> list[Point]:
+    """Numbers against whatever doubles."""
+    return one.points(value, low, high) or one.points(value, low, high, along="width")
 
 
 def _exponents(panel: Panel, found: Sequence[Measured]) -> Table:
+    length = panel.along == "length"
+    small, large = ("short lengths", "long lengths") if length else ("small widths", "large widths")
     columns = (
-        "model", "longest length", "time, short lengths", "time, long lengths", "time, last doubling", "memory",
-        "generating", "why there is no longer one",
+        "model", "longest length" if length else "largest width", f"time, {small}", f"time, {large}",
+        "time, last doubling", "memory", "generating", f"why there is no {'longer' if length else 'larger'} one",
     )  # fmt: skip
     names = ("exponent_flat", "exponent_steep", "last_octave_slope", "memory_exponent", "generate_exponent")
     rows = tuple(
         (
             head(one),
-            cell(one, "longest_length", words.count),
+            cell(one, "longest_length" if length else "largest_width", words.count),
             *(cell(one, name, speed.power) for name in names),
             Cell(words.cut(words.clean(one.notes.get("stopped", "")), 160) or "–"),
         )
         for one in found
     )
     numbers = (False, *[True] * 6, False)
-    return Table(f"{panel.title}: powers of length", columns, rows, numbers=numbers)
+    return Table(f"{panel.title}: powers of {panel.along}", columns, rows, numbers=numbers)
 
 
 def _traffic(panel: Panel, found: Sequence[Measured]) -> Iterator[Table]:
@@ -163,20 +181,21 @@ def _doublings(one: Measured) -> Iterator[tuple[Cell, ...]]:
 
 def _crossings(panel: Panel, found: Sequence[Measured]) -> Iterator[Table]:
     rows = tuple(_pair(one, other) for one, other in combinations(found, 2))
-    columns = ("pair", "lengths", "time of a step", "memory of a step")
+    columns = ("pair", f"{panel.along}s", "time of a step", "time to generate", "memory of a step")
     if rows:
         numbers = (False,) * len(columns)
         yield Table(f"{panel.title}: where one model passes another", columns, rows, numbers=numbers)
 
 
 def _pair(one: Measured, other: Measured) -> tuple[Cell, ...]:
-    time, memory = _crossed(one, other, _time), _crossed(one, other, _memory)
+    time, writing, memory = (_crossed(one, other, curve) for curve in (_time, _writing, _memory))
     both = time or memory
     warnings = dict.fromkeys(w for w in (company(one), company(other)) if w)
     return (
         Cell(f"{one.name} and {other.name}", warning="; ".join(warnings)),
         Cell(f"{words.count(both.first)} to {words.count(both.last)}" if both else "–"),
         Cell(_crossing(time, (one, other), "faster")),
+        Cell(_crossing(writing, (one, other), "faster")),
         Cell(_crossing(memory, (one, other), "smaller")),
     )
 
@@ -215,18 +234,19 @@ def verdicts(stored: Stored, most: Limits) -> Iterator[tuple[str, str]]:
         if not fair:
             yield title, words.capital(speed.incomparable(found))
             continue
-        said = [_grown(fair), *_passed(fair[:PAIRED]), _farthest(fair)]
+        said = [_grown(fair, panel.along), *_passed(fair[:PAIRED], panel.along), _farthest(fair)]
         if any(said):
             yield title, " ".join(words.capital(s) for s in said if s)
 
 
-def _grown(found: Sequence[Measured]) -> str:
+def _grown(found: Sequence[Measured], along: str) -> str:
     done = sorted(((e, m) for m in found if (e := m.get("exponent_steep")) is not None), key=lambda pair: pair[0])
     if not done:
         return ""
     told = [done[0]] if len(done) == 1 else [done[0], done[-1]]
     said = [f"{speed.power(e)} for {words.the(m.name)}{_bounded(m)}" for e, m in told]
-    return f"over long lengths the time of a step grows with a power of {words.listed(said, 'to')}."
+    where = "over long lengths the time of a step" if along == "length" else "over large widths the time of a step"
+    return f"{where} grows with a power of {words.listed(said, 'to')}."
 
 
 def _bounded(one: Measured) -> str:
@@ -234,7 +254,7 @@ def _bounded(one: Measured) -> str:
     return f" (95 % interval {speed.power(bounds[0])} to {speed.power(bounds[1])})" if bounds else ""
 
 
-def _passed(found: Sequence[Measured], most: int = 2) -> list[str]:
+def _passed(found: Sequence[Measured], along: str, most: int = 2) -> list[str]:
     """The first crossings that are sure."""
     said: list[str] = []
     for one, other in combinations(found, 2):
@@ -243,7 +263,7 @@ def _passed(found: Sequence[Measured], most: int = 2) -> list[str]:
             lower, upper = (one, other)[cross.lower], (one, other)[1 - cross.lower]
             span = f" (95 % interval {words.count(cross.low)} to {words.count(cross.high)})"
             at = words.count(cross.length)
-            said.append(f"{words.the(lower.name)} is faster than {words.the(upper.name)} beyond length {at}{span}.")
+            said.append(f"{words.the(lower.name)} is faster than {words.the(upper.name)} beyond {along} {at}{span}.")
     return said
 
 
