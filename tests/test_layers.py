@@ -238,6 +238,23 @@ def test_a_block_of_the_decoder_is_torchs(norm):
     assert_close(found, expected)
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_one_element_by_cells_is_what_the_layer_makes_of_it(kind, layers):
+    layer, x = shaken(kind(7, 5, layers, batch_first=True)), torch.randn(2, 1, 7)
+    start = tuple(torch.randn(layers, 2, 5) for _ in range(2)) if kind is nn.LSTM else torch.randn(layers, 2, 5)
+    for found, expected in zip(fused(layer, x, start), layer(x, start), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_layers_that_are_more_than_their_cells_are_left_to_torch():
+    ahead, both = nn.RNN(7, 5, nonlinearity="relu", bias=False, batch_first=True), nn.GRU(7, 5, bidirectional=True)
+    x, start = torch.randn(2, 1, 7), torch.randn(1, 2, 5)
+    assert_close(fused(ahead, x, start)[0], ahead(x, start)[0])
+    sequence, start = torch.randn(4, 1, 7), torch.randn(2, 1, 5)  # (S, B, D), since its batch does not come first
+    assert_close(fused(both, sequence, start)[0], both(sequence, start)[0])
+
+
 def test_one_step_of_bahdanau_is_the_papers():
     """A.1.2 in plain loops; the gates are torch's GRU, which resets after its product with the state."""
     model = shaken(Bahdanau(TEXT, Bahdanau.Config(width=12, hidden=10, alignment=9, dropout=0.0)))
