@@ -303,7 +303,7 @@ def test_sentences_are_about_the_configuration_of_a_model_with_most_seeds_and_th
         "On recall the memory span (median over seeds) is 100 for the LSTM (batch 64, 3,000 updates) and 10 for the "
         "vanilla RNN.",
     )
-    assert "the sentences tell those with most seeds; tables hold all" in section.note
+    assert "the sentences tell those with most seeds" in section.note
 
 
 def test_a_search_that_asked_fewer_lengths_is_named_by_the_longest(tmp_path, undrawn):

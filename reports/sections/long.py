@@ -286,7 +286,10 @@ def spoken(lines: Sequence[Line]) -> str:
     """Which of several configurations of a model the sentences are about."""
     if len(chief(lines)) == len(lines):
         return ""
-    return "Of a model that ran with several settings the sentences tell those with most seeds; tables hold all."
+    return (
+        "Of a model that ran with several settings the sentences tell those with most seeds (of as many, the longest "
+        "search, then the longest training); tables hold all."
+    )
 
 
 def lonely(lines: Sequence[Line]) -> str:
