@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from tasks import Items, Scores, Shown, Split, Task
 
@@ -32,7 +33,7 @@ class Closed(Task):
         """Items of training or validation."""
         return super().items(_allowed(self, split))  # type: ignore[safe-super]
 
-    def score(self, answers: Sequence[Sequence[int]], split: Split) -> Scores:
+    def score(self, answers: Sequence[Sequence[Any]], split: Split) -> Scores:
         """Scores on training or validation."""
         return super().score(answers, _allowed(self, split))  # type: ignore[safe-super]
 

@@ -27,6 +27,7 @@ from reports.parts import USUAL
 from reports.rows.stored import gather
 from reports.sections import scaling as scaling_section
 from reports.sections import speed
+from reports.sections import throughput as throughput_section
 
 SPEEDS = {  # training and writing: tokens a second; share done at once; power of length; hidden units
     "rnn": (21_000.0, 900.0, 0.31, 1.02, 256),
@@ -413,6 +414,14 @@ def test_fields_of_the_wrong_type_break_no_page(undrawn, tmp_path, wrong):
     inert(write([run], tmp_path / "page").parent)
 
 
+def test_models_are_compared_by_the_product_that_took_turns_with_each(tmp_path):
+    for model, slow in (("lstm", 1.0), ("rnn", 2.0)):  # the machine was half as fast when the RNN was timed
+        beside = near("train_per_product", 3.0) | near("train_step_seconds", 0.03 * slow)
+        throughput(tmp_path / "run", model, metrics=beside | near("train_target_tokens_per_second", 1000.0 / slow))
+    ((_, said),) = throughput_section.verdicts(gather([tmp_path / "run"]), USUAL)
+    assert said.startswith("On translation the LSTM trains about as fast as the vanilla RNN: 1.00 times")
+
+
 def test_where_models_pass_each_other_is_told_along_width_too(tmp_path):
     for model, power in (("lstm", 2.0), ("transformer", 1.0)):
         made = scaling(tmp_path / "aside", model)
@@ -427,7 +436,7 @@ def test_where_models_pass_each_other_is_told_along_width_too(tmp_path):
     (section,) = scaling_section.sections(stored, USUAL)
     assert section.tables[0].head[1] == "largest width"
     assert [cell.text for cell in section.tables[1].rows[0]][:3] == [
-        "LSTM and transformer", "16 to 256", "at 64 (63–65); beyond, the transformer is faster"
+        "LSTM and transformer", "16 to 256", "at 64 (64–64); beyond, the transformer is faster"
     ]  # fmt: skip
     ((_, said),) = scaling_section.verdicts(stored, USUAL)
     assert "the transformer is faster than the LSTM beyond width 64" in said

@@ -33,7 +33,7 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
         "length", "width", "step_seconds", "step_low", "step_high", "step_bytes", "step_bytes_low", "step_bytes_high",
         "flops", "moved_bytes", "rounds", "generate_seconds", "generate_low", "generate_high",
     ),
-    "span": ("length", "score", "carry_bytes", "memory_bytes"),
+    "span": ("length", "score", "loss", "carry_bytes", "memory_bytes"),
     "extrapolate": ("length", "score"),
     "gradients": ("distance", "stage", "log10_norm"),
     "by_length": ("words", "asked", "items", "mean", "low", "high"),  # and the score, by the main metric's name

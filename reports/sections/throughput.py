@@ -155,11 +155,26 @@ def verdicts(stored: Stored, most: Limits) -> Iterator[tuple[str, str]]:
         if not fair:
             yield title, f"{heading} {speed.incomparable(found)}"
             continue
-        trained = sorted(((rate, one) for one in fair if (rate := one.rate(*TRAIN))), key=_fastest)
+        trained = sorted(_paced([(rate, one) for one in fair if (rate := one.rate(*TRAIN))]), key=_fastest)
         wrote = sorted(((rate, one) for one in fair if (rate := one.rate(*ONE))), key=_fastest)
         said = [_said(heading, "trains", trained), _said("One sequence at a time", "generates", wrote)]
         if any(said):
             yield title, " ".join(s for s in said if s)
+
+
+def _paced(found: list[tuple[Point, Measured]]) -> list[tuple[Point, Measured]]:
+    """Rates against that of the matrix product that took turns with each, so that minutes between models matter less.
+
+    The rates themselves where there is one, or where not every model has such a product beside it.
+    """
+    paced = []
+    for rate, one in found:
+        step, turns = one.span("train_step_seconds"), one.span("train_per_product")
+        if step is None or turns is None:
+            return found
+        tokens = rate.value * step.value
+        paced.append((Point(1.0, *(tokens / seconds for seconds in (turns.value, turns.high, turns.low))), one))
+    return paced if len(paced) > 1 else found
 
 
 def _fastest(pair: tuple[Point, Measured]) -> tuple[float, str]:
