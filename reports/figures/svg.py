@@ -80,7 +80,8 @@ def _tagged(root: ElementTree.Element) -> None:
         kind, _, place = element.get("id", "").partition("-")
         if kind in ("series", "key") and place.isdigit():
             del element.attrib["id"]
-            element.attrib.update({"class": kind, f"data-{kind}": place})
+            if len(element):  # a line without points, made for the legend alone, draws nothing
+                element.attrib.update({"class": kind, f"data-{kind}": place})
 
 
 def _titled(root: ElementTree.Element, figure: Figure, found: Read, behind: Mapping[str, str]) -> None:
