@@ -422,6 +422,13 @@ def test_models_are_compared_by_the_product_that_took_turns_with_each(tmp_path):
     assert said.startswith("On translation the LSTM trains about as fast as the vanilla RNN: 1.00 times")
 
 
+def test_compiled_models_are_not_compared_with_others(tmp_path):
+    for model, compiled in (("lstm", False), ("transformer", True)):
+        throughput(tmp_path / "run", model, config={"compile": compiled})
+    ((_, said),) = throughput_section.verdicts(gather([tmp_path / "run"]), USUAL)
+    assert said == "On translation some models were compiled and others not: nothing is compared."
+
+
 def test_where_models_pass_each_other_is_told_along_width_too(tmp_path):
     for model, power in (("lstm", 2.0), ("transformer", 1.0)):
         made = scaling(tmp_path / "aside", model)

@@ -254,16 +254,22 @@ def drawing(
 
 
 def comparable(found: Sequence[Measured]) -> list[Measured]:
-    """Those without company, where all ran on one machine; else none."""
+    """Those without company, where all ran on one machine, all compiled or none; else none of them."""
     clean = [one for one in found if one.clean]
     machines = {json.dumps([_processor(one), machine(one.row.result)], sort_keys=True) for one in clean}
-    return clean if len(machines) == 1 else []
+    return clean if len(machines) == 1 and len(_compiled(clean)) == 1 else []
+
+
+def _compiled(found: Sequence[Measured]) -> set[bool]:
+    return {bool(one.row.result.config.get("compile")) for one in found}
 
 
 def incomparable(found: Sequence[Measured]) -> str:
     """Why nothing is compared."""
     if not any(one.clean for one in found):
         return "every timing had company: nothing is compared."
+    if len(_compiled([one for one in found if one.clean])) > 1:
+        return "some models were compiled and others not: nothing is compared."
     return "the timings come from unlike machines: nothing is compared."
 
 
