@@ -422,6 +422,16 @@ def test_models_are_compared_by_the_product_that_took_turns_with_each(tmp_path):
     assert said.startswith("On translation the LSTM trains about as fast as the vanilla RNN: 1.00 times")
 
 
+def test_every_number_of_speed_leads_to_its_row_and_tells_of_how_many_rounds_it_is_the_median(tmp_path):
+    made = throughput(tmp_path / "run", "lstm", metrics={"rounds": 15, **near("train_step_seconds", 0.02)})
+    (one,) = speed.named(speed.measured(gather([tmp_path / "run"]), "throughput")["translation"])
+    shown = speed.cell(one, "train_step_seconds", lambda value: f"{1000 * value:g} ms")
+    assert shown.tip == f"LSTM: 20 ms; 95 % interval {shown.note}; median of 15 rounds of one process, seed 0"
+    assert shown.link == speed.rated(one, "train_target_tokens_per_second", "train_step_seconds").link
+    assert shown.link.startswith("row-")
+    assert speed.cell(one, "carry_bytes", str).tip == f"LSTM: {float(made.metrics['carry_bytes'])}; seed 0"
+
+
 def test_compiled_models_are_not_compared_with_others(tmp_path):
     for model, compiled in (("lstm", False), ("transformer", True)):
         throughput(tmp_path / "run", model, config={"compile": compiled})
@@ -446,7 +456,7 @@ def test_where_models_pass_each_other_is_told_along_width_too(tmp_path):
         "LSTM and transformer", "16 to 256", "at 64 (64–64); beyond, the transformer is faster"
     ]  # fmt: skip
     ((_, said),) = scaling_section.verdicts(stored, USUAL)
-    assert "the transformer is faster than the LSTM beyond width 64" in said
+    assert "The transformer is faster than the LSTM beyond width 64" in said
 
 
 def test_operations_and_memory_traffic_stand_beside_each_doublings_time(tmp_path):

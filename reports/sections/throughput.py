@@ -47,11 +47,11 @@ def _training(task: str, found: Sequence[Measured]) -> Table:
         (
             head(one),
             Cell(words.count(number(one.row.result.config.get("batch")))),
-            rated(one.rate(*TRAIN)),
-            rated(one.rate("train_source_tokens_per_second", "train_step_seconds")),
+            rated(one, *TRAIN),
+            rated(one, "train_source_tokens_per_second", "train_step_seconds"),
             cell(one, "train_step_seconds", words.milliseconds),
             cell(one, "forward_seconds", words.milliseconds),
-            *(rated(one.rate(f"forward_{side}_tokens_per_second", "forward_seconds")) for side in ("target", "source")),
+            *(rated(one, f"forward_{side}_tokens_per_second", "forward_seconds") for side in ("target", "source")),
             *(cell(one, f"padding_{side}", percent) for side in ("source", "target")),
         )
         for one in found
@@ -69,7 +69,7 @@ def _generating(task: str, found: Sequence[Measured]) -> Table:
             head(one),
             cell(one, "first_token_seconds", words.milliseconds),
             cell(one, "token_seconds", words.milliseconds),
-            rated(one.rate(*ONE)),
+            rated(one, *ONE),
             cell(one, "generate_tokens_per_second_best", words.count, _best(one)),
             cell(one, "carry_bytes", words.memory),
             cell(one, "memory_bytes", words.memory),
