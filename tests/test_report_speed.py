@@ -478,6 +478,11 @@ def test_operations_and_memory_traffic_stand_beside_each_doublings_time(tmp_path
     ((_, lengths, time, *others),) = table.rows
     assert (lengths.text, time.text, time.note) == ("64 to 128", "1.58", "1.45 to 1.72")
     assert [cell.text for cell in others] == ["2.00", "1.00", "54.6", "0.00341"]
+    points[1] |= {"growth": 4.0, "growth_low": 2.0, "growth_high": 8.0}
+    row(tmp_path / "turns", "scaling", "transformer", "tokens", "longest_length", metrics=made.metrics, curve=points)
+    shown = scaling_section.sections(gather([tmp_path / "turns"]), USUAL)
+    (table,) = [table for section in shown for table in section.tables if "doubling" in table.caption]
+    assert (table.rows[0][2].text, table.rows[0][2].note) == ("2.00", "1.00 to 3.00")
 
 
 def test_three_hundred_measurements_of_scaling_are_cut_and_that_is_said(tmp_path):

@@ -134,6 +134,10 @@ def test_scaling_of_every_model_is_a_whole_row(model, tmp_path):
         assert point["step_low"] <= point["step_seconds"] <= point["step_high"]
         assert point["generate_seconds"] > 0
         assert point["flops"] > 0
+    assert "growth" not in row.curve[0]
+    for point in row.curve[1:]:
+        assert 0 < point["growth_low"] <= point["growth"] <= point["growth_high"]
+    assert row.metrics["last_octave_slope"] == pytest.approx(math.log2(row.curve[-1]["growth"]))
     for name in ("exponent_flat", "exponent_steep", "last_octave_slope", "generate_exponent"):
         assert row.metrics[f"{name}_low"] <= row.metrics[name] <= row.metrics[f"{name}_high"]
 

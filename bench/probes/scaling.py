@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,11 +14,11 @@ import torch
 
 from bench import curves, meters
 from bench.clock import Timing, contest, once
-from bench.curves import Curve
+from bench.curves import Curve, Fitted
 from bench.match import scalable
 from bench.operators import counted
 from bench.probes import asked
-from bench.probes._timed import Subject, company, drawn, row, subject, unending
+from bench.probes._timed import Subject, company, drawn, row, spread, subject, unending
 from bench.probes.parallelism import told
 from bench.record import Result
 from bench.train import OutOfMemoryError, room
@@ -51,6 +53,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     of, how = subject(trial, device), asked.probe(trial)
     points: list[Point] = []
     timed: list[Timing] = []
+    before: Callable[[], Any] | None = None  # the step at half of that, which takes turns with it
     notes, place, writes = {"stopped": "the longest asked for"}, how.shortest, how.write and how.what == "whole"
     while place <= how.longest:
         watch.alive()
@@ -58,7 +61,8 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
             notes["stopped"] = reason
             break
         try:
-            point, timings = _point(of if how.along == "length" else widened(trial, place, device), how, place, writes)
+            own = of if how.along == "length" else widened(trial, place, device)
+            point, timings, before = _point(own, how, place, writes, before)
         except OutOfMemoryError as error:
             notes["stopped"] = f"{place}: {error}"
             break
@@ -106,8 +110,13 @@ def _too_much(points: list[Point], place: int, how: Config, device: torch.device
     return ""
 
 
-def _point(of: Subject, how: Config, place: int, writes: bool) -> tuple[Point, list[Timing]]:
-    """Memory first, in a pass of its own, then time."""
+def _point(
+    of: Subject, how: Config, place: int, writes: bool, before: Callable[[], Any] | None
+) -> tuple[Point, list[Timing], Callable[[], Any]]:
+    """Memory first, in a pass of its own, then time, `before` taking turns; the step comes back for the next point.
+
+    What a machine is slower by in one minute than in the next would otherwise stand between two lengths.
+    """
     length = place if how.along == "length" else how.length
     batch = drawn(of.spec, of.trial.batch, length, length, of.device)
     step: Callable[[], Any] = (lambda: of.rule.learn(batch)) if how.what == "whole" else (lambda: _encoded(of, batch))
@@ -115,14 +124,18 @@ def _point(of: Subject, how: Config, place: int, writes: bool) -> tuple[Point, l
         first = once(step, of.device)
         peaks = [peak for _ in range(PASSES) if (peak := meters.peak_bytes(step, of.device)) is not None]
         moved = counted(step).bytes if how.what == "encoder" and not of.trial.compile else 0
-        calls = {"step": step} | ({"write": _writer(of, batch)} if writes else {})
-        found = contest(calls, of.device, how.seconds, how.rounds).timings
+        calls = (
+            {"step": step} | ({"before": before} if before else {}) | ({"write": _writer(of, batch)} if writes else {})
+        )
+        took_turns = contest(calls, of.device, how.seconds, how.rounds)
+        found = took_turns.timings
     took = found["step"]
     point: Point = {how.along: place, **_told("step", took), "flops": _flops(of, how, batch), "rounds": took.n}
     point |= {"company": took.company} | ({"moved_bytes": moved} if moved else {})
     point |= {"compile_seconds": max(0.0, first - took.seconds)} if of.trial.compile else {}
     point |= _told("generate", found["write"]) if writes else {}
-    return point | _spread(peaks), list(found.values())
+    point |= spread("growth", took_turns.of(operator.truediv, "step", "before")) if before else {}
+    return point | _spread(peaks), list(found.values()), step
 
 
 def _flops(of: Subject, how: Config, batch: Batch) -> float:
@@ -180,7 +193,7 @@ def _fits(points: list[Point]) -> dict[str, float | int]:
     parts = {
         "exponent_flat": curves.exponent(step.part((step.x <= turn) | (place < 3))),
         "exponent_steep": curves.exponent(step.part((step.x >= turn) | (place >= len(place) - 3))),
-        "last_octave_slope": curves.exponent(step.part(slice(-2, None))),
+        "last_octave_slope": _last(points) or curves.exponent(step.part(slice(-2, None))),
         "memory_exponent": curves.exponent(_memory(points)),
         "generate_exponent": curves.exponent(_writing(points)),
     }
@@ -188,6 +201,14 @@ def _fits(points: list[Point]) -> dict[str, float | int]:
     for name, fitted in parts.items():
         metrics |= told(name, fitted) if fitted else {}
     return metrics
+
+
+def _last(points: list[Point]) -> Fitted | None:
+    """The slope over the last doubling, whose two ends took turns."""
+    last = points[-1]
+    if "growth" not in last:
+        return None
+    return Fitted(*(math.log2(last[name]) for name in ("growth", "growth_low", "growth_high")))
 
 
 def _memory(points: list[Point]) -> Curve:

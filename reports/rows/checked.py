@@ -31,7 +31,8 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
     ),
     "scaling": (
         "length", "width", "step_seconds", "step_low", "step_high", "step_bytes", "step_bytes_low", "step_bytes_high",
-        "flops", "moved_bytes", "rounds", "generate_seconds", "generate_low", "generate_high",
+        "flops", "moved_bytes", "rounds", "growth", "growth_low", "growth_high", "generate_seconds", "generate_low",
+        "generate_high",
     ),
     "span": ("length", "score", "loss", "carry_bytes", "memory_bytes"),
     "extrapolate": ("length", "score"),

@@ -24,10 +24,10 @@ EXPLAINED = (
     "that follows from those of the timings; of memory it goes from the least to the most that three passes needed."
 )
 TRAFFIC = (
-    "Operations are the model's formula. Memory traffic is the bytes of all tensors that the operators of one call "
-    "read and wrote, counted while it ran: of a fused operator only what goes in and out. Where time grows otherwise "
-    "than operations, the rates say why: few GFLOP/s at many GB/s wait for memory, few of both for the start of "
-    "operators."
+    "Both ends of a doubling took turns, where that is stored. Operations are the model's formula. Memory traffic is the "
+    "bytes of all tensors that the operators of one call read and wrote, counted while it ran: of a fused operator only "
+    "what goes in and out. Where time grows otherwise than operations, the rates say why: few GFLOP/s at many GB/s wait "
+    "for memory, few of both for the start of operators."
 )
 PAIRED = 8  # configurations of which every pair is compared
 WHATS = {
@@ -166,14 +166,16 @@ def _traffic(panel: Panel, found: Sequence[Measured]) -> Iterator[Table]:
 
 def _doublings(one: Measured) -> Iterator[tuple[Cell, ...]]:
     times = one.points(*TIME)
+    paired = {p.length: p for p in one.points("growth", "growth_low", "growth_high")}
     flops, moved = ({p.length: p.value for p in one.points(name)} for name in ("flops", "moved_bytes"))
     for a, b in pairwise(times):
         if b.length == 2 * a.length and {a.length, b.length} <= flops.keys() & moved.keys():
-            quicker, slower = (math.log2(ends[0] / ends[1]) for ends in ((b.low, a.high), (b.high, a.low)))
+            apart = Point(b.length, b.value / a.value, b.low / a.high, b.high / a.low)
+            value, quicker, slower = (math.log2(times) for times in paired.get(b.length, apart)[1:])
             yield (
                 head(one),
                 Cell(f"{words.count(a.length)} to {words.count(b.length)}"),
-                Cell(speed.power(math.log2(b.value / a.value)), f"{speed.power(quicker)} to {speed.power(slower)}"),
+                Cell(speed.power(value), f"{speed.power(quicker)} to {speed.power(slower)}"),
                 *(Cell(speed.power(math.log2(amount[b.length] / amount[a.length]))) for amount in (flops, moved)),
                 *(Cell(words.significant(amount[b.length] / b.value / 1e9)) for amount in (flops, moved)),
             )
