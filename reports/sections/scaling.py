@@ -24,10 +24,10 @@ EXPLAINED = (
     "that follows from those of the timings; of memory it goes from the least to the most that three passes needed."
 )
 TRAFFIC = (
-    "Both ends of a doubling took turns, where that is stored. Operations are the model's formula. Memory traffic is the "
-    "bytes of all tensors that the operators of one call read and wrote, counted while it ran: of a fused operator only "
-    "what goes in and out. Where time grows otherwise than operations, the rates say why: few GFLOP/s at many GB/s wait "
-    "for memory, few of both for the start of operators."
+    "Both ends of a doubling took turns, where that is stored. Operations are the model's formula. Memory traffic is "
+    "the bytes of all tensors that the operators of one call read and wrote, counted while it ran: of a fused operator "
+    "only what goes in and out. Where time grows otherwise than operations, the rates say why: few GFLOP/s at many "
+    "GB/s wait for memory, few of both for the start of operators."
 )
 PAIRED = 8  # configurations of which every pair is compared
 WHATS = {
