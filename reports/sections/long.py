@@ -33,7 +33,7 @@ DOTS = 10  # seeds that are drawn one by one
 Values = Sequence[float]
 Write = Callable[[float | None], str]
 PLAIN = ("gradients", "data")  # variants called like their probe
-RATES, LENGTHS, UPDATES = "probe.rates", "probe.lengths", "budget.updates"
+RATES, LENGTHS, UPDATES, ENOUGH = "probe.rates", "probe.lengths", "budget.updates", "probe.enough"
 NAMED = 3  # settings in which one configuration of a model differs from another, and that its name tells
 
 
@@ -175,7 +175,8 @@ def _lines(groups: Iterable[dict[int, Row]]) -> list[Line]:
     rows = [tuple(own[seed] for seed in sorted(own)) for own in groups]
     told = {own[0]: _told(own[0]) for own in rows}
     models = {own[0]: own[0].result.model for own in rows}
-    keys = {m: differing([told[row] for row in told if models[row] == m]) for m in dict.fromkeys(models.values())}
+    apart = {m: differing([told[row] for row in told if models[row] == m]) for m in dict.fromkeys(models.values())}
+    keys = {model: sorted(own, key=_rank) for model, own in apart.items()}
     names = words.distinct(
         (words.model(model) + _apart(row, told[row], keys[model]), str((model, told[row])))
         for row, model in models.items()
@@ -183,6 +184,11 @@ def _lines(groups: Iterable[dict[int, Row]]) -> list[Line]:
     place = {model: n for n, model in enumerate(OURS)}
     found = [Line(own, name) for own, name in zip(rows, names, strict=True)]
     return sorted(found, key=lambda one: (place.get(one.model, len(place)), one.model, one.name))
+
+
+def _rank(key: str) -> int:
+    """What a model is comes first, and last how it was searched."""
+    return 0 if key.startswith("model.") else 2 if key in (RATES, ENOUGH) else 1
 
 
 def _apart(row: Row, told: dict[str, str], keys: Sequence[str]) -> str:
@@ -207,16 +213,16 @@ def _setting(row: Row, key: str, value: str) -> str:
 
 
 def chief(lines: Sequence[Line]) -> list[Line]:
-    """Of each model the configuration that sentences are about: most seeds, then the longest search, then updates."""
+    """Of each model the configuration that sentences are about: most seeds, the longest search, updates, the latest."""
     most: dict[str, Line] = {}
     for one in lines:
         most[one.model] = max(most.get(one.model, one), one, key=_weight)
     return [one for one in lines if most[one.model] is one]
 
 
-def _weight(one: Line) -> tuple[int, float, float]:
-    updates = _possible(one.rows[0].result.budget.get("updates"))
-    return one.seeds, max(one.numbers("probe", "lengths"), default=0.0), updates or 0.0
+def _weight(one: Line) -> tuple[int, float, float, str]:
+    updates, latest = _possible(one.rows[0].result.budget.get("updates")), max(row.result.time for row in one.rows)
+    return one.seeds, max(one.numbers("probe", "lengths"), default=0.0), updates or 0.0, latest
 
 
 Make = Callable[[Panel, Sequence[Line]], Section]
@@ -288,7 +294,7 @@ def spoken(lines: Sequence[Line]) -> str:
         return ""
     return (
         "Of a model that ran with several settings the sentences tell those with most seeds (of as many, the longest "
-        "search, then the longest training); tables hold all."
+        "search, then the longest training, then the latest); tables hold all."
     )
 
 
