@@ -291,6 +291,15 @@ def test_configurations_of_a_model_are_told_apart_without_brackets(tmp_path, und
     assert named == {"LSTM (rate 0.003)": "1", "LSTM (rates 0.001 and 0.003)": "2"}  # their order is no difference
 
 
+def test_how_a_model_was_searched_is_no_part_of_its_name_where_the_rest_tells_it_apart(tmp_path, undrawn):
+    for seed, (updates, rates) in enumerate(((3000, [0.003]), (2000, [0.001]))):
+        one = spans(tmp_path / "run", "lstm", seed, budget={"updates": updates})
+        one.config["probe"]["rates"] = rates
+        append(tmp_path / "again", dataclasses.replace(one, id=str(rates)))
+    (section,) = shown(tmp_path / "again", span)
+    assert [row[0].text for row in section.tables[0].rows] == ["LSTM (2,000 updates)", "LSTM (3,000 updates)"]
+
+
 def test_sentences_are_about_the_configuration_of_a_model_with_most_seeds_and_the_table_holds_all(tmp_path, undrawn):
     for seed in range(3):
         spans(tmp_path / "run", "lstm", seed, config={"batch": 64}, budget={"updates": 3000})

@@ -34,6 +34,7 @@ Values = Sequence[float]
 Write = Callable[[float | None], str]
 PLAIN = ("gradients", "data")  # variants called like their probe
 RATES, LENGTHS, UPDATES, ENOUGH = "probe.rates", "probe.lengths", "budget.updates", "probe.enough"
+SEARCHED = 2  # rank of a setting of the search
 NAMED = 3  # settings in which one configuration of a model differs from another, and that its name tells
 
 
@@ -176,7 +177,7 @@ def _lines(groups: Iterable[dict[int, Row]]) -> list[Line]:
     told = {own[0]: _told(own[0]) for own in rows}
     models = {own[0]: own[0].result.model for own in rows}
     apart = {m: differing([told[row] for row in told if models[row] == m]) for m in dict.fromkeys(models.values())}
-    keys = {model: sorted(own, key=_rank) for model, own in apart.items()}
+    keys = {m: _telling(own, [told[row] for row in told if models[row] == m]) for m, own in apart.items()}
     names = words.distinct(
         (words.model(model) + _apart(row, told[row], keys[model]), str((model, told[row])))
         for row, model in models.items()
@@ -186,9 +187,16 @@ def _lines(groups: Iterable[dict[int, Row]]) -> list[Line]:
     return sorted(found, key=lambda one: (place.get(one.model, len(place)), one.model, one.name))
 
 
+def _telling(keys: Sequence[str], told: Sequence[dict[str, str]]) -> list[str]:
+    """The settings that a name tells; how a model was searched only where the others do not tell all apart."""
+    known = [key for key in sorted(keys, key=_rank) if _rank(key) < SEARCHED]
+    enough = len({tuple(one.get(key) for key in known) for one in told}) == len(told)
+    return known if enough else sorted(keys, key=_rank)
+
+
 def _rank(key: str) -> int:
     """What a model is comes first, and last how it was searched."""
-    return 0 if key.startswith("model.") else 2 if key in (RATES, ENOUGH) else 1
+    return 0 if key.startswith("model.") else SEARCHED if key in (RATES, ENOUGH) else 1
 
 
 def _apart(row: Row, told: dict[str, str], keys: Sequence[str]) -> str:
