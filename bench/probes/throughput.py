@@ -132,7 +132,7 @@ def _writing(
         watch.alive()
         call = {"write": _writer(model, task, size, long, of.device)}
         wrote = contest(call, of.device, min(2.0, how.seconds), min(7, how.rounds))
-        rate = _rate("generate_tokens_per_second", wrote, "write", size * long)
+        rate = _rate("generate_tokens_per_second", wrote, "write", float(size * long))
         curve.append({"batch": size, **rate})
         timed.append(wrote.timings["write"])
         rates = [point["generate_tokens_per_second"] for point in curve]
