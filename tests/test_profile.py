@@ -203,6 +203,16 @@ def test_every_model_of_ours_names_its_parts(name, shape):
     assert sum(found.values()) == pytest.approx(1)
 
 
+def test_no_product_of_the_attention_loop_is_left_without_a_part_forward_or_backward():
+    rule, batch = rule_for("bahdanau", SPECS["text"]), batch_of(SPECS["text"])
+    with scope.profiled(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as recorded:
+        rule.learn(batch)
+    events = list(recorded.events())
+    owners = [(e.name, profile._owner(e, profile._forward(events))) for e in events if e.name == "aten::baddbmm"]
+    assert len(owners) == 2 * batch.target.shape[1]  # what is gathered in each step, and its gradient
+    assert set(owners) == {("aten::baddbmm", "attention")}
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_names_change_no_number(name):
     losses = []
