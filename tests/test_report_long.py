@@ -27,7 +27,7 @@ from reports.page import html
 from reports.page.html import write
 from reports.rows.stored import gather
 from reports.scores.failures import wilson
-from reports.sections import by_length, data_curves, extrapolation, gradients, long, span
+from reports.sections import by_length, data_curves, extrapolation, gradients, long, span, truncation
 
 MACHINE = {"device": "cpu", "processor": "Example processor", "threads": 1, "cores": 2}
 MODELS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
@@ -250,7 +250,7 @@ def test_truncated_back_propagation_stands_beside_the_whole_with_time_memory_and
             config = {"model": {"hidden": 64, "truncate": truncate}}
             variant = f"truncated, {truncate}" if truncate else "recall"
             spans(run, "lstm", seed, reached, variant=variant, config=config, id=f"{truncate} {seed}")
-    table = shown(run, span)[-1].tables[0]
+    table = shown(run, truncation)[-1].tables[0]
     told = [tuple((cell.text, cell.note) for cell in cells[1:]) for cells in table.rows]
     assert told == [
         (("16 elements", ""), ("64.0", "57.6–70.4 at 128 tokens"), ("16.0 MiB", ""), ("10", "recall, 3 seeds")),
@@ -258,7 +258,7 @@ def test_truncated_back_propagation_stands_beside_the_whole_with_time_memory_and
         (("all the way", ""), ("128", "115–141 at 128 tokens"), ("128 MiB", ""), ("100", "recall, 3 seeds")),
     ]
     assert table.note.startswith("What is timed: encoder alone, forward and backward, of 8 sources.")
-    (said,) = shown(run, span)[-1].said
+    (said,) = shown(run, truncation)[-1].said
     assert re.fullmatch(
         r"Where gradients of the LSTM go back 16 elements instead of all the way, a step over 128 tokens takes 0\.500 "
         r"times the time \(95 % interval 0\.4\d\d–0\.5\d\d\) and 0\.125 times the memory; "
@@ -271,7 +271,7 @@ def test_truncation_is_compared_only_where_all_else_is_equal(tmp_path, undrawn):
     timed(tmp_path / "run", "lstm", 16, 1e-3)
     timed(tmp_path / "run", "lstm", 0, 1e-3, config={"model": {"hidden": 32, "truncate": 0}}, id="other")
     timed(tmp_path / "run", "rnn", 0, 1e-3)
-    assert span.cuts(gather([tmp_path / "run"])) == []
+    assert truncation.cuts(gather([tmp_path / "run"])) == []
 
 
 def test_spans_that_are_the_same_for_all_seeds_are_said_once(tmp_path, undrawn):

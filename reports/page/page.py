@@ -37,6 +37,7 @@ from reports.sections import (
     span,
     speed,
     throughput,
+    truncation,
     tuning,
 )
 from reports.sections.fairness import Lists
@@ -46,7 +47,7 @@ from reports.words import slug
 
 __all__ = ["Page", "page", "slug"]
 
-FAR = (span, extrapolation, gradients, by_length, data_curves)
+FAR = (span, truncation, extrapolation, gradients, by_length, data_curves)
 LONG = (
     "What length asks of a model: how far it remembers, whether it goes on beyond the lengths of training, whether its "
     "gradient arrives, what is left of quality on long sources; and how much of it is a matter of data."
