@@ -75,6 +75,14 @@ def test_what_is_carried_while_writing_is_one_form_of_the_keys():
     assert memory["keys"].shape == (2, 5, 7)
 
 
+def test_a_compiler_is_left_to_derive_its_own_and_is_not_made_to_look_at_keys(monkeypatch):
+    model = Bahdanau(SPEC, Bahdanau.Config(width=6, hidden=5, alignment=7, dropout=0.0))
+    monkeypatch.setattr("models.bahdanau.attended", lambda *told: pytest.fail("called"))
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert model.encode(batch().source, LENGTH, 3).memory["grown"] is None
+    assert model(batch()).shape == (2, 3, 6)
+
+
 def test_keys_that_are_too_large_or_too_exact_do_not_grow():
     assert grown(torch.tensor([[[3.0, -10.1]]])) is None
     assert grown(torch.zeros(1, 2, 3, dtype=torch.float64)) is None
