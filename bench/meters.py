@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -157,6 +158,15 @@ def joules(call: Callable[[], object], device: torch.device) -> float | None:
         calls += 1
     used = counter() - began
     return used / calls if used > 0 else None
+
+
+def uncounted(device: torch.device) -> str:
+    """Why the energy of this device cannot be read, and what would help."""
+    if device.type != "cuda":
+        return "this processor's counter (RAPL) cannot be read"
+    if importlib.util.find_spec("pynvml") is None:
+        return "nvidia-ml-py is missing, which reads the GPU's counter: pip install 'seqbench[gpu]'"
+    return "this GPU's counter (NVML) cannot be read"
 
 
 def _counter(device: torch.device) -> Callable[[], float] | None:

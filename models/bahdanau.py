@@ -160,7 +160,7 @@ class Bahdanau(Model):
 
     def _loop(self, gates: Tensor, hidden: Tensor, memory: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """All states (B, T, H) and weights (B, T, S)."""
-        if self.energy is not None and _learns_by_hand(gates):
+        if self.energy is not None and memory["keys"].shape[2] and _learns_by_hand(gates):
             return attended(hidden, gates, memory, self.from_state.weight, self.from_state.bias, self.energy)
         states, weights = [], []
         for entering in gates.unbind(1):

@@ -136,6 +136,23 @@ COLUMNS = {
         "seed": "the seed",
         "METRIC": "one column a number of the point: length, score, distance, stage, log10_norm, examples, ...",
     },
+    "claims": {
+        "claim": "the claim's short name",
+        "statement": "the claim, in words",
+        "verdict": '"supported", "contradicted", "negligible", "inconclusive" or "not measured"',
+        "part": "one of the effects that it rests on; empty where the claim was not measured",
+        "part_verdict": "the verdict of that effect",
+        "beside": "whether the effect is only shown beside the others, and decides nothing",
+        "value": "the effect",
+        "low": "lower end of its 95 % interval",
+        "high": "upper end",
+        "interval_over": "what the interval is over: seeds, test items, rounds",
+        "least": "the smallest effect worth naming",
+        "none": "what no effect would be: 0 of a difference, 1 of a ratio",
+        "unit": "the effect's unit",
+        "lacks": "what is missing, where there is no effect",
+        "command": "what would measure it",
+    },
 }  # fmt: skip
 
 
@@ -143,9 +160,9 @@ class Runs:
     """What some runs hold, as tidy tables that are made when asked for; `about` says what each column is.
 
     Ours are `trials` (a row a trial, failed ones too), `scores` (a row a model and task, with its interval), `curves`
-    (a row an evaluation), `answers` (a row an answer), `speed` (a row a measured number), `scaling` (a row a length)
-    and `long` (a row a point). The figures take such tables: `reports.figures.quality` and `cost` one task's `scores`,
-    `reports.figures.learning` one task's `curves`; each returns a matplotlib figure.
+    (a row an evaluation), `answers` (a row an answer), `speed` (a row a measured number), `scaling` (a row a length),
+    `long` (a row a point) and `claims` (a row an effect). The figures take such tables: `reports.figures.quality` and
+    `cost` one task's `scores`, `reports.figures.learning` one task's `curves`; each returns a matplotlib figure.
     """
 
     def __init__(self, stored: Stored, names: Sequence[str]) -> None:
@@ -204,6 +221,14 @@ class Runs:
         ]
         return _frame("long", [pd.DataFrame(rows)])
 
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """One row an effect of a claim on trial, or a claim that nothing was measured of."""
+        from reports import claims
+        from reports.sections import on_trial
+
+        return _frame("claims", [pd.DataFrame(on_trial.records(claims.tried(self.stored)))])
+
     @property
     def about(self) -> pd.DataFrame:
         """What each column of each table is; METRIC, GROUP and NAME stand for names of the runs' own."""
@@ -216,7 +241,7 @@ class Runs:
     def _repr_html_(self) -> str:
         from reports.notebook import shown
 
-        return shown(self.lines, self.names, _counted(self.stored))
+        return shown(self.lines, self.stored, self.names, _counted(self.stored))
 
 
 def load(*runs: str | Path) -> Runs:

@@ -1,15 +1,41 @@
-"""A run as it shows itself in a notebook: one small table a task, in the notebook's own colours."""
+"""A run as it shows itself in a notebook: one small table a task or measurement, in the notebook's own colours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from reports import words
+from reports.rows.checked import LONG
+from reports.rows.stored import Stored
 from reports.scores.tables import Line
+from reports.sections import long, speed
 from reports.sections.keys import over, within
 
-MOST, TASKS = 12, 12  # lines of a task, and tasks
+MOST, TABLES = 12, 12  # lines of a table, and tables
+TIMED = {  # of each probe of time: heading, metric, how it is written
+    "throughput": (
+        ("training, target tokens/s", "train_target_tokens_per_second", words.count),
+        ("writing, tokens/s at the best batch", "generate_tokens_per_second_best", words.count),
+        ("writing one, tokens/s", "generate_tokens_per_second_1", words.count),
+        ("memory of a step", "peak_bytes", words.memory),
+    ),
+    "parallelism": (
+        ("done at once over time", "parallel_fraction", speed.power),
+        ("batch at half of the greatest throughput", "half_batch", words.significant),
+    ),
+    "scaling": (
+        ("power of length, long sequences", "exponent_steep", speed.power),
+        ("longest", "longest_length", words.count),
+    ),
+}
+LEARNED = {
+    "span": "memory span",
+    "extrapolate": "beyond the lengths trained on",
+    "gradients": "decay of the gradient a step",
+    "by_length": "quality by length",
+    "data_curve": "all examples",
+}
 # every colour follows the notebook's own, light or dark
 TEMPLATE = """
 <div style="font-size:90%;line-height:1.4;color:inherit">
@@ -34,35 +60,53 @@ TEMPLATE = """
 </div>
 """
 RULE = "padding:.15em .8em .15em 0;border:0;border-bottom:1px solid rgba(128,128,128,.35)"
-NOTE = "Scores on the test split with 95 % intervals. Tables: trials, scores, curves, answers, speed, scaling, long."
+NOTE = (
+    "Scores are of the test split. Tables: trials, scores, curves, answers, speed, scaling, long, claims; "
+    "about says what their columns are."
+)
 
 
-def shown(lines: Mapping[str, Sequence[Line]], names: Sequence[str], counted: str) -> str:
-    """Scores of every task with their intervals as HTML that runs nothing and fetches nothing."""
+class Row(NamedTuple):
+    """A line of a table; quiet ones are set back."""
+
+    cells: tuple[str, ...]
+    quiet: bool = False
+
+
+class Small(NamedTuple):
+    """A table as a notebook shows it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[Row]
+
+
+def shown(lines: Mapping[str, Sequence[Line]], stored: Stored, names: Sequence[str], counted: str) -> str:
+    """Scores, speed and long sequences, a table a task, as HTML that runs nothing and fetches nothing."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    full = [(task, own) for task, own in lines.items() if own]
-    more = [f"{words.plural(len(full) - TASKS, 'more task')} not shown."] if len(full) > TASKS else []
+    full = [*(_scored(task, own) for task, own in lines.items() if own), *_timed(stored), *_learned(stored)]
+    more = [f"{words.plural(len(full) - TABLES, 'more table')} not shown."] if len(full) > TABLES else []
     return environment.from_string(TEMPLATE).render(
         names=words.several([words.clean(name) for name in names]),
         counted=counted,
-        tables=[_table(task, own) for task, own in full[:TASKS]],
+        tables=full[:TABLES],
         note=" ".join([*more, NOTE]),
         rule=RULE,
     )
 
 
-def _table(task: str, lines: Sequence[Line]) -> dict[str, Any]:
+def _scored(task: str, lines: Sequence[Line]) -> Small:
     models = [line for line in lines if line.kind == "model"]
     floors = [line for line in lines if line.kind == "floor"]
-    told = [*models[:MOST], *floors[:2]]
-    left = f" ({MOST} of {len(models):,} models)" if len(models) > MOST else ""
-    return {
-        "title": words.task(task) + left,
-        "head": ("", words.headed(lines[0].metric), "95 % interval", "over", "training, s"),
-        "rows": [{"cells": _cells(line), "quiet": line.kind == "floor"} for line in told],
-    }
+    rows = [Row(_cells(line), line.kind == "floor") for line in (*models[:MOST], *floors[:2])]
+    head = ("", words.headed(lines[0].metric), "95 % interval", "over", "training, s")
+    return Small(words.task(task) + _left(len(models)), head, rows)
+
+
+def _left(models: int) -> str:
+    return f" ({MOST} of {models:,} models)" if models > MOST else ""
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -70,3 +114,41 @@ def _cells(line: Line) -> tuple[str, ...]:
     if line.kind == "floor":
         return line.name, number, "–", "–", "–"
     return line.name, number, within(line.interval, line.metric), over(line), seconds
+
+
+def _timed(stored: Stored) -> Iterator[Small]:
+    """Of each task a table a probe of time; below a number its interval, where there is one."""
+    for probe, told in TIMED.items():
+        for task, found in speed.measured(stored, probe).items():
+            own = speed.named(found)
+            rows = [Row((one.drawn, *(_measure(one, name, write) for _, name, write in told))) for one in own[:MOST]]
+            title = f"{words.task(task)}: {probe}{_left(len(own))}"
+            yield Small(title, ("", *(name for name, *_ in told)), rows)
+
+
+def _measure(one: speed.Measured, name: str, write: speed.Write) -> str:
+    value = one.get(name)
+    span = speed.between(one.bounds(name), write)
+    return "–" if value is None else f"{write(value)} ({span})" if span else write(value)
+
+
+def _learned(stored: Stored) -> Iterator[Small]:
+    """Of each variant of a probe of long sequences the number that it is about, over seeds."""
+    for probe in LONG:
+        for panel, lines in long.panels(stored, probe).items():
+            rows = [Row(_seeds(one)) for one in lines[:MOST]]
+            title = f"{panel.title}: {LEARNED[probe]}{_left(len(lines))}"
+            yield Small(title, ("", words.headed(lines[0].rows[0].result.main), "least to most", "seeds"), rows)
+
+
+def _seeds(one: long.Line) -> tuple[str, ...]:
+    main = one.rows[0].result.main
+    values = one.get(main)
+    if not values:
+        return one.name, "–", "–", str(one.seeds)
+
+    def write(value: float | None) -> str:
+        return words.number(value, "loss" if main == "decay" else main)
+
+    ends = f"{write(min(values))} to {write(max(values))}" if len(values) > 1 else "–"
+    return one.name, write(long.mean(values)), ends, str(one.seeds)

@@ -75,6 +75,18 @@ def test_what_is_carried_while_writing_is_one_form_of_the_keys():
     assert memory["keys"].shape == (2, 5, 7)
 
 
+def test_a_source_read_without_gradients_is_answered_with_them(monkeypatch):
+    model, one = Bahdanau(SPEC, Bahdanau.Config(width=6, hidden=5, alignment=7, dropout=0.0)), batch()
+    expected = model(one)
+    with torch.no_grad():
+        read = model.encode(one.source, LENGTH, 3)
+    monkeypatch.setattr(model, "encode", lambda *_: read)
+    found = model(one)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    found.sum().backward()
+    assert model.energy.grad.abs().sum() > 0
+
+
 def test_a_compiler_is_left_to_derive_its_own_and_is_not_made_to_look_at_keys(monkeypatch):
     model = Bahdanau(SPEC, Bahdanau.Config(width=6, hidden=5, alignment=7, dropout=0.0))
     monkeypatch.setattr("models.bahdanau.attended", lambda *told: pytest.fail("called"))

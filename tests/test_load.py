@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from bench.record import RecordError, Result, append, read
 from reports import ReportError, figures, frames, words
 from reports.page.html import write
 from reports.rows import private
+from reports.sections import on_trial
 from tests.test_fairness import trial as told
 from tests.test_report import HOSTILE, Seen, floor, inert, text, trial
 from tests.test_report_long import spans
 from tests.test_report_speed import scaling, throughput
 
+PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
 HOME = "/home/alice.smith/private corpora"
 
 
@@ -162,6 +165,29 @@ def test_a_run_shows_itself_in_a_notebook_and_runs_nothing(run, tmp_path):
     ]
     assert not colours  # the notebook's own, light or dark
     assert "\n" not in repr(hostile)
+
+
+def test_a_notebook_shows_speed_and_long_sequences_too(run):
+    shown = " ".join(" ".join(Seen(reports.load(run)._repr_html_()).text).split())
+    loaded = reports.load(run)
+    speed = loaded.speed.set_index(["probe", "metric"])["value"]
+    assert f"LSTM {words.count(speed['throughput', 'train_target_tokens_per_second'])} (" in shown
+    assert "Random tokens: scaling" in shown
+    spans_of = [row.metrics["span"] for row in read(run) if row.probe == "span"]
+    assert f"LSTM {words.number(float(np.mean(spans_of)), 'span')}" in shown
+    assert "more table" not in shown
+    assert "tables trials, scores, curves" in repr(loaded)
+
+
+def test_claims_are_a_table_of_effects_with_their_verdicts():
+    claims = reports.load(PUBLISHED / "claims-two-cores").claims
+    told = json.loads(json.dumps(on_trial.plain(on_trial.tried_on([PUBLISHED / "claims-two-cores"]))))
+    assert {*claims["claim"]} == {one["claim"] for one in told}
+    first = next(one for one in told if one["parts"])
+    own = claims[claims["claim"] == first["claim"]]
+    assert list(own["part"]) == [part["part"] for part in first["parts"]]
+    assert list(own["value"].dropna()) == [part["value"] for part in first["parts"] if "value" in part]
+    assert {*own["verdict"]} == {first["verdict"]}
 
 
 def test_no_table_and_no_page_tells_where_data_lie(tmp_path):

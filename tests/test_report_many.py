@@ -16,6 +16,7 @@ from test_report import MAIN, MODELS, answered, attention, inert, seen, text
 
 from bench import record
 from reports import parts
+from reports.page import html
 from reports.page.html import write
 from reports.rows import lean, settings
 from reports.rows.stored import gather
@@ -161,6 +162,18 @@ def test_few_rows_are_all_shown(tmp_path):
     assert parts.limits(2001) is parts.TIGHT
     assert parts.first(range(3), 3, 3, "rows") == ([0, 1, 2], "")
     assert parts.first(range(9), 3, 9, "rows") == ([0, 1, 2], "Showing the first 3 of 9 rows.")
+
+
+def test_a_page_that_grows_too_large_is_made_again_with_less_of_each_sort(tmp_path, monkeypatch):
+    run, told = fill(tmp_path / "run", 90, sweep=True, tasks=["sentiment"], items=9), []
+    whole = write([run], tmp_path / "whole")
+    monkeypatch.setattr(html, "LARGEST", len(whole.read_bytes()) - 1)
+    less = write([run], tmp_path / "less", told.append)
+    assert len(less.read_bytes()) < len(whole.read_bytes())
+    assert "configurations" in text(less.parent)
+    assert "there are too many to carry inside it" in text(less.parent)
+    assert [line for line in told if "making it again with less of each sort" in line]
+    assert (less.parent / "results.csv").read_bytes() == (whole.parent / "results.csv").read_bytes()
 
 
 def test_rows_that_were_told_the_same_share_it_and_their_way_tells_settings_apart(tmp_path):

@@ -278,6 +278,15 @@ def test_the_best_answer_is_the_one_that_sets_a_model_apart():
     assert samples.extremes([answering("lstm", [answer(0, 100.0), answer(1, 100.0)])]) == []
 
 
+def test_attention_is_shown_where_the_models_answered_right():
+    both = [answering(model, [answer(0, 0.0, "b"), answer(1, 100.0), answer(2, 100.0)]) for model in ("rnn", "lstm")]
+    vars(both[1].rows[0])["answers"] = (answer(0, 100.0), answer(1, 100.0), answer(2, 0.0, "b"))
+    for one in both:
+        vars(one.rows[0])["attention"] = tuple(Attention(n, ("x",), ("a",), ((1.0,),), None, None) for n in range(3))
+    assert [seen.item for _, seen in samples.looked_at(both)] == [1, 1]
+    assert [seen.item for _, seen in samples.looked_at(both[:1], preferred=[2])] == [2]
+
+
 def heads(shape: tuple[int, ...] = (2, 2, 3, 4)) -> tuple[np.ndarray, dict[str, object]]:
     weights = np.random.default_rng(0).dirichlet(np.ones(shape[-1]), shape[:-1])
     content = np.round(weights * 255).astype(np.uint8).tobytes()

@@ -25,6 +25,7 @@ from reports.page import html
 from reports.page.html import write
 from reports.parts import USUAL
 from reports.rows.stored import gather
+from reports.sections import parallelism as parallelism_section
 from reports.sections import scaling as scaling_section
 from reports.sections import speed
 from reports.sections import throughput as throughput_section
@@ -430,6 +431,28 @@ def test_every_number_of_speed_leads_to_its_row_and_tells_of_how_many_rounds_it_
     assert shown.link == speed.rated(one, "train_target_tokens_per_second", "train_step_seconds").link
     assert shown.link.startswith("row-")
     assert speed.cell(one, "carry_bytes", str).tip == f"LSTM: {float(made.metrics['carry_bytes'])}; seed 0"
+
+
+def overview(run: Path, column: str) -> list[tuple[str, str]]:
+    """Text and note of one column of what is done at once."""
+    (section,) = parallelism_section.sections(gather([run]), USUAL)
+    table = section.tables[0]
+    cells = [row[table.head.index(column)] for row in table.rows]
+    return [(c.text, c.note) for c in cells]
+
+
+def test_a_knee_outside_the_lengths_measured_is_told_as_a_bound(tmp_path):
+    for model, knee in (("rnn", 3), ("lstm", 4000), ("transformer", 41)):
+        parallelism(tmp_path / "run", model, metrics=near("knee_length", knee, 0.2))
+    beyond = "fitted beyond what was measured"
+    assert overview(tmp_path / "run", "knee, length")[:2] == [("below 8", beyond), ("above 256", beyond)]
+    assert overview(tmp_path / "run", "knee, length")[2][0] == "41"
+
+
+def test_the_share_done_at_once_stands_with_its_interval_and_length(tmp_path):
+    told = {"parallel_fraction": 0.5, "parallel_fraction_low": 0.4, "parallel_fraction_high": 0.6}
+    parallelism(tmp_path / "run", "lstm", metrics=told)
+    assert overview(tmp_path / "run", "done at once over time") == [("0.500", "0.400–0.600, at length 256")]
 
 
 def test_compiled_models_are_not_compared_with_others(tmp_path):

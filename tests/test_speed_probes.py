@@ -99,6 +99,8 @@ def test_parallelism_of_every_model_is_a_whole_row(model, tmp_path):
     row = measured(trial(model, "parallelism", probe_settings=settings), tmp_path)
     by_length = [p for p in row.curve if "length" in p]
     assert [p["length"] for p in by_length] == [8, 16]
+    for told in (*by_length, row.metrics):
+        assert told["parallel_fraction_low"] <= told["parallel_fraction"] <= told["parallel_fraction_high"]
     assert [p["batch"] for p in row.curve if "batch" in p][:2] == [1, 2]
     assert next(p["threads"] for p in row.curve if "threads" in p) == 1
     assert sum(v for k, v in row.metrics.items() if k.startswith("share_")) == pytest.approx(1)

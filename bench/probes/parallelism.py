@@ -52,7 +52,7 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     by_threads = list(_by_threads(of, how, timed, watch)) if device.type == "cpu" else []
     batch = drawn(of.spec, trial.batch, how.length, how.length, device)
     shares = profiling.shares(lambda: of.rule.learn(batch), device)
-    metrics: dict[str, float | int] = {"parallel_fraction": by_length[-1]["parallel_fraction"]}
+    metrics = {name: value for name, value in by_length[-1].items() if name.startswith("parallel_fraction")}
     metrics |= _length(by_length) | _saturation(by_batch) | company(timed)
     metrics |= {f"share_{part}": share for part, share in shares.items()}
     return [row(of, made_of, "parallel_fraction", metrics, [*by_length, *by_batch, *by_threads], NOTES)]
@@ -79,12 +79,14 @@ def _by_length(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> I
             found = contest(calls, of.device, how.seconds, how.rounds)
         times = found.timings
         timed += times.values()
-        once_, single = times["at_once"].seconds, times["one_by_one"].seconds
+        share = found.of(partial(parallel_fraction, positions=length), "at_once", "one_by_one")
         yield {
             "length": length,
-            "at_once_seconds": once_,
-            "one_by_one_seconds": single,
-            "parallel_fraction": parallel_fraction(once_, single, length),
+            "at_once_seconds": times["at_once"].seconds,
+            "one_by_one_seconds": times["one_by_one"].seconds,
+            "parallel_fraction": share.seconds,
+            "parallel_fraction_low": share.low,
+            "parallel_fraction_high": share.high,
             "chain": of.model.chain(length, length),
             "launches": launches(calls["step"], of.device),
             "step_seconds": times["step"].seconds,

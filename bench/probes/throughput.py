@@ -165,7 +165,7 @@ def _costs(of: Subject, batches: list[Batch], notes: dict[str, str]) -> dict[str
         peak = meters.peak_bytes(learn, of.device)
     energy = meters.joules(learn, of.device)
     if energy is None:
-        notes["energy"] = "not measured: no counter of the GPU (NVML) or the processor (RAPL) can be read"
+        notes["energy"] = f"not measured: {meters.uncounted(of.device)}"
     if peak is None:
         notes["memory"] = "not measured: this system does not tell"
     metrics: dict[str, float | int] = {

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pandas import DataFrame
 from PIL import Image
 
-from reports import ReportError, anchors, figures, frames, words
+from reports import ReportError, anchors, figures, frames, parts, words
 from reports.figures.svg import Drawn, drawn
 from reports.magnitude import carried
 from reports.page.page import Page, page
@@ -26,6 +26,7 @@ from reports.rows.stored import gather
 from reports.told import Tell, counted, quiet
 
 TEMPLATES = Path(__file__).parent / "templates"
+LARGEST = 5_000_000  # bytes of a page that a browser and a mail take without complaint
 
 
 def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
@@ -39,12 +40,19 @@ def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
     stored = gather([Path(run) for run in runs])
     tell(f"comparing {words.plural(len(stored.rows), 'row')}")
     with passed_over():
-        return written(page(stored), out, frames.trials(stored, frames.MOST), tell)
+        files = _files(page(stored), tell)
+        if len(files["index.html"]) > LARGEST:
+            tell(f"the page has {words.memory(len(files['index.html']))}: making it again with less of each sort")
+            files = _files(page(stored, parts.TIGHT), tell)
+        return _put(files, out, frames.trials(stored, frames.MOST), tell)
 
 
 def written(found: Page, out: Path, rows: DataFrame, tell: Tell = quiet) -> Path:
     """Writes a page and its twins, and its rows as CSV and Parquet; returns the page's path. Raises ReportError."""
-    files = _files(found, tell)
+    return _put(_files(found, tell), out, rows, tell)
+
+
+def _put(files: dict[str, bytes], out: Path, rows: DataFrame, tell: Tell) -> Path:
     tell("writing files")
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)

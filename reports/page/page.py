@@ -66,10 +66,10 @@ class Compared(NamedTuple):
     timings: Timings
 
 
-def page(stored: Stored) -> Page:
-    """Everything a report says about `stored`; where there is too much of it, the first of each sort."""
+def page(stored: Stored, most: Limits | None = None) -> Page:
+    """Everything a report says about `stored`, at most so much of each sort: by default as much as its rows allow."""
     with figures.together({row.result.model for row in stored.rows if row.result.probe != "floor"}):
-        return _page(stored, parts.limits(len(stored.rows)))
+        return _page(stored, most or parts.limits(len(stored.rows)))
 
 
 def _page(stored: Stored, most: Limits) -> Page:
@@ -94,7 +94,7 @@ def _page(stored: Stored, most: Limits) -> Page:
             caveats=(*caveats, *([note] if note else []), *_cut(ranked)),
             **_glance(compared),
             parts=tuple(_kept(part) for part in _parts(stored, compared, most, sections)),
-            csv="".join(appendix.spreadsheet(stored)) if len(stored.rows) <= parts.MANY else "",
+            csv="".join(appendix.spreadsheet(stored)) if most is not parts.TIGHT else "",
             offers="made" if (stored.speed or stored.long or stored.tuning) and not compared.models else "",
         )
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reports import words
+from reports import anchors, words
 from reports.claims import (
     ABSENT,
     CHAPTERS,
@@ -30,6 +30,7 @@ from reports.claims import (
 from reports.figures.on_trial import NAMED, forest
 from reports.figures.style import short
 from reports.parts import Cell, Drawing, Section, Table
+from reports.rows.settings import variant
 from reports.rows.stored import Stored, gather
 
 ANCHOR, TITLE = "claims", "Claims on trial"
@@ -134,7 +135,22 @@ def _decided(one: Tried) -> tuple[Cell, ...]:
 def _effect(part: Part, effect: Effect) -> tuple[Cell, Cell, Cell]:
     """The effect, its interval and what that is over."""
     span = f"{_number(part, effect.low)} to {_number(part, effect.high)}"
-    return Cell(_number(part, effect.value), note=part.unit), Cell(span), Cell(effect.over)
+    tip, link = _rests_on(effect), anchors.row(effect.rows[0]) if effect.rows else ""
+    value = Cell(_number(part, effect.value), note=part.unit, tip=tip, link=link)
+    return value, Cell(span, tip=tip, link=link), Cell(effect.over, tip=tip, link=link)
+
+
+def _rests_on(effect: Effect) -> str:
+    """ "From 6 stored trials: LSTM, seeds 0, 1 and 2; vanilla RNN, seeds 0, 1 and 2"."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for row in dict.fromkeys(effect.rows):
+        seeds.setdefault((words.model(row.result.model), variant(row.result)), []).append(str(row.result.seed))
+    told = [
+        f"{name}{f' ({words.clean(of)})' if of else ''}, seed{'s' * (len(own) > 1)} {words.listed(own)}"
+        for (name, of), own in seeds.items()
+    ]
+    trials = words.plural(sum(len(own) for own in seeds.values()), "stored trial")
+    return f"From {trials}: {'; '.join(told)}" if told else ""
 
 
 def _number(part: Part, value: float) -> str:
@@ -296,3 +312,21 @@ def _plain(found: Found) -> dict[str, Any]:
     told = {"part": part.what, "verdict": found.verdict, "least": part.least, "none": part.none, "unit": part.unit}
     told |= {"beside": part.beside, "lacks": found.lacks}
     return told | (dict(zip(("value", "low", "high", "over"), effect[:4], strict=True)) if effect else {})
+
+
+def records(found: Sequence[Tried]) -> list[dict[str, Any]]:
+    """The same, a record an effect: what a table of them holds."""
+    return [
+        {
+            "claim": one["claim"],
+            "statement": one["statement"],
+            "verdict": one["verdict"],
+            **{name: value for name, value in part.items() if name not in ("verdict", "over")},
+            "part_verdict": part.get("verdict", ""),
+            "interval_over": part.get("over", ""),
+            "lacks": part.get("lacks") or one["lacks"],
+            "command": one["command"],
+        }
+        for one in plain(found)
+        for part in one["parts"] or [{"part": ""}]
+    ]

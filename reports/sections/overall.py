@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from bench.statistics import TOO_FEW, first_reached, profile, ranked
-from reports import words
+from reports import anchors, words
 from reports.figures import overall as drawn
 from reports.parts import Cell, Drawing, Section, Table
 from reports.rows.settings import base
@@ -17,6 +18,7 @@ from reports.scores import tables
 from reports.scores.beside import BUSY, busy
 from reports.scores.pairs import Pair, within
 from reports.scores.tables import Line
+from reports.sections import behind
 
 PAIRS = "Two by two"
 PAIRED = (
@@ -56,7 +58,7 @@ def duels(found: Mapping[str, Sequence[Pair]]) -> Iterator[Section]:
 def _pair(pair: Pair) -> tuple[Cell, ...]:
     metric, span = pair.better.metric, pair.span
     p = "–" if pair.p is None else "< 0.001" if pair.p < 0.001 else f"{pair.p:.3f}"
-    return (
+    cells = (
         Cell(f"{pair.better.name} over {pair.worse.name}"),
         Cell(words.number(pair.gap, metric)),
         Cell(within(span, metric), note=f"over {span.over}") if span else Cell("–"),
@@ -65,6 +67,8 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
         Cell("–" if pair.effect is None else f"{100 * pair.effect:.0f} %", note=_chances(pair)),
         Cell(pair.verdict, strong=pair.verdict == "leads"),
     )
+    tip, made = f"{behind.told(pair.better)}. {behind.told(pair.worse)}", anchors.row(pair.better.rows[0])
+    return tuple(dataclasses.replace(cell, tip=tip, link=made) for cell in cells)
 
 
 def _chances(pair: Pair) -> str:
@@ -77,15 +81,15 @@ def targets(found: Found) -> Iterator[Section]:
     if not timed:
         return
     models = list(dict.fromkeys(name for times in timed.values() for name in times))
-    loud = {task: {line.model for line in _best(found[task]) if busy(line)} for task in timed}
+    own = {task: {line.model: line for line in _best(found[task])} for task in timed}
     rows = tuple(
-        (Cell(words.model(name)), *(_reached(timed[task].get(name), name in loud[task]) for task in timed))
+        (Cell(words.model(name)), *(_reached(timed[task].get(name), own[task].get(name)) for task in timed))
         for name in models
     )
     head = ("model", *(words.task(task) for task in timed))
     caption = f"Seconds of training to {SHARE:.0%} of the task's best score on validation"
     table = Table(caption, head, rows, numbers=(False, *[True] * len(timed)))
-    note = CROWDED if any(loud.values()) else ""
+    note = CROWDED if any(busy(line) for lines in own.values() for line in lines.values()) else ""
     yield Section("", tuple(_profile(timed, models)), (table,), note=note)
 
 
@@ -116,14 +120,15 @@ def _way(line: Line, place: int) -> list[tuple[float, float]]:
     return [(p["seconds"], p[line.metric]) for p in points if "seconds" in p and line.metric in p]
 
 
-def _reached(times: Sequence[float] | None, loud: bool = False) -> Cell:
+def _reached(times: Sequence[float] | None, line: Line | None) -> Cell:
     """ "12 s (3 of 5)"; "never (0 of 5)"."""
-    if not times:
+    if not times or line is None:
         return Cell("–")
     there = [t for t in times if math.isfinite(t)]
     seconds = words.seconds(statistics.median(there)) if there else "never"
     note = f"{len(there)} of {words.plural(len(times), 'seed')}"
-    return Cell(seconds, note=note, warning=BUSY if loud and there else "")
+    warning = BUSY if there and busy(line) else ""
+    return Cell(seconds, note=note, warning=warning, tip=behind.told(line), link=anchors.row(line.rows[0]))
 
 
 def _profile(timed: Mapping[str, Mapping[str, Sequence[float]]], models: Sequence[str]) -> Iterator[Drawing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.statistics import Point
@@ -49,7 +50,7 @@ def _overview(task: str, found: Sequence[Measured]) -> Table:
             cell(one, "greatest_tokens_per_second", words.count),
             cell(one, "half_batch", words.significant),
             cell(one, "flat_seconds", words.milliseconds),
-            cell(one, "knee_length", words.count),
+            _knee(one),
             cell(one, "slope_exponent", speed.power),
             cell(one, "launches_per_position", words.significant),
         )
@@ -63,8 +64,27 @@ def _fraction(value: float | None) -> str:
 
 
 def _at_longest(one: Measured) -> str:
-    points = one.points("parallel_fraction", least=-speed.LARGE)
-    return f"at length {words.count(points[-1].length)}" if points else ""
+    points = _shared(one)
+    told = [speed.between(one.bounds("parallel_fraction"), _fraction)]
+    told += [f"at length {words.count(points[-1].length)}"] if points else []
+    return ", ".join(t for t in told if t)
+
+
+def _shared(one: Measured, least: float = -speed.LARGE) -> list[Point]:
+    """The share done at once against length."""
+    return one.points("parallel_fraction", "parallel_fraction_low", "parallel_fraction_high", least=least)
+
+
+def _knee(one: Measured) -> Cell:
+    """The length beyond which a step grows; where the lengths measured hold none, that."""
+    steps, knee = one.points("step_seconds"), one.get("knee_length")
+    if knee is None or not steps or steps[0].length <= knee <= steps[-1].length:
+        return cell(one, "knee_length", words.count)
+    shown = cell(one, "knee_length", words.count, note="fitted beyond what was measured")
+    side = (
+        f"below {words.count(steps[0].length)}" if knee < steps[0].length else f"above {words.count(steps[-1].length)}"
+    )
+    return dataclasses.replace(shown, text=side, value=knee)
 
 
 def _steps(task: str, found: Sequence[Measured]) -> Table:
@@ -79,9 +99,7 @@ def _table(caption: str, columns: tuple[str, ...], rows: tuple[tuple[Cell, ...],
 
 def _drawings(task: str, found: Sequence[Measured]) -> Iterator[Drawing | None]:
     length = "length of source and target"
-    part = [
-        Series(m.drawn, m.model, [p for p in m.points("parallel_fraction", least=-1) if p.value <= 1]) for m in found
-    ]
+    part = [Series(m.drawn, m.model, [p for p in _shared(m, least=-1) if p.value <= 1]) for m in found]
     yield _drawn(task, "share done at once over time", "fraction", part, length, "share done at once", _fraction, True)
     batch = [_ringed(m, m.points("tokens_per_second", "low", "high", "batch"), "half_batch") for m in found]
     yield _drawn(task, "throughput against batch", "batch", batch, "batch", "tokens a second", words.amount)

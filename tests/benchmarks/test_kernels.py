@@ -10,6 +10,7 @@ from torch import nn
 from workload import LENGTH, SIZE, TEXT, WIDTH, random_batch
 
 from bench.learning.ridge import Ridge
+from models import State
 from models.bahdanau import Bahdanau
 from models.echo_state import EchoState, Reservoir
 from models.layers.dropout import Dropout
@@ -75,10 +76,11 @@ def test_attention(both_ways, device, x, kind):
 
 def test_decoder_loop_with_additive_attention(both_ways, device, monkeypatch):
     model, batch = Bahdanau(TEXT, Bahdanau.Config(dropout=0.0)).to(device), random_batch().to(device)
-    with torch.no_grad():
-        state = model.encode(batch.source, batch.source_length, LENGTH)
-    for part in (state.memory["states"], state.memory["keys"], state.memory["gates"]):
-        part.requires_grad_()
+    encoded = model.encode(batch.source, batch.source_length, LENGTH)  # with gradients: the loop learns by its own pass
+    memory = {name: None if part is None else part.detach() for name, part in encoded.memory.items()}
+    for name in ("states", "keys", "gates"):
+        memory[name].requires_grad_()
+    state = State(memory, {name: part.detach() for name, part in encoded.carry.items()})
     monkeypatch.setattr(model, "encode", lambda *_: state)
     both_ways(model, batch)
 
