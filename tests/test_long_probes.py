@@ -429,6 +429,13 @@ def test_recurrent_weights_start_as_they_are_asked_to():
     assert float(cell.weight_hh_l0.detach().std()) == pytest.approx(0.5 * 16**-0.5 / math.sqrt(3), rel=0.05)
     assert cell.bias_ih_l0.tolist() == [0.0] * 16 + [3.0] * 16 + [0.0] * 32
     assert cell.bias_hh_l0.eq(0).all()
+    for start in ("uniform", "orthogonal"):
+        cells = []
+        for gain in (1.0, 0.25):
+            torch.manual_seed(0)
+            cells.append(kind(spec, kind.Config(hidden=16, start=start, input_gain=gain)).encoder.ahead[0])
+        torch.testing.assert_close(cells[1].weight_ih_l0, 0.25 * cells[0].weight_ih_l0)
+        torch.testing.assert_close(cells[1].weight_hh_l0, cells[0].weight_hh_l0)
 
 
 @pytest.mark.parametrize(("model", "pooled"), [("lstm", "highest"), ("rnn", "highest"), ("echo_state", "mean")])

@@ -41,7 +41,8 @@ class EncoderDecoder(Model):
         feed: bool = True  # the vector also enters every decoder step and its output (Cho et al., 2014)
         pool: Literal["highest", "last"] = "highest"  # states that a label is told from: the maximum over time, or one
         start: Literal["orthogonal", "uniform"] = "orthogonal"  # how the recurrent layers' first weights are drawn,
-        gain: Gain = 1.0  # and by what they are multiplied
+        gain: Gain = 1.0  # and by what they are multiplied,
+        input_gain: Gain = 1.0  # those that read the input once more
         forget: Annotated[float, Range(-100, 100)] = 1.0  # first bias of an LSTM's forget gate
         truncate: Annotated[int, Range(0, 1_000_000)] = 0  # source elements, the last, that gradients pass; 0: all
 
@@ -55,7 +56,7 @@ class EncoderDecoder(Model):
         c = self.config
         cell = type(self).cell
         self.door = Door(spec, c.width, c.dropout, c.word_dropout)
-        drawn = Drawn(c.start, c.gain, c.forget)
+        drawn = Drawn(c.start, c.gain, c.forget, c.input_gain)
         self.encoder = Recurrent(cell, c.width, c.hidden, c.layers, c.bidirectional, c.dropout, drawn, c.truncate)
         self.bridge = nn.Linear(self.encoder.size, self.starts * c.layers * c.hidden)
         fed = self.encoder.size if c.feed else 0

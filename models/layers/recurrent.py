@@ -143,30 +143,33 @@ class Drawn:
 
     Orthogonal: input weights by Glorot, recurrence orthogonal (Saxe et al., 2014), both times `gain`. Uniform: all
     weights within 1/sqrt(units), as torch does by itself, times `gain`. Biases are zero, but for an LSTM's `forget`
-    (1 by Gers et al., 2000).
+    (1 by Gers et al., 2000). What multiplies the input is multiplied by `input_gain` besides: where most of a long input is
+    noise, a saturated state holds little else.
     """
 
     start: str = "orthogonal"
     gain: float = 1.0
     forget: float = 1.0
+    input_gain: float = 1.0
 
 
 def initialised(cell: nn.RNNBase, drawn: Drawn | None = None) -> nn.RNNBase:
     """The layer with its first weights drawn so."""
     how = drawn or Drawn()
     for name, weight in cell.named_parameters():
+        gain = how.gain * how.input_gain if name.startswith("weight_ih") else how.gain
         if name.startswith("bias"):
             nn.init.zeros_(weight)
             if isinstance(cell, nn.LSTM) and name.startswith("bias_ih"):
                 weight.data[cell.hidden_size : 2 * cell.hidden_size] = how.forget
         elif how.start == "uniform":
-            within_root = how.gain * cell.hidden_size**-0.5
+            within_root = gain * cell.hidden_size**-0.5
             nn.init.uniform_(weight, -within_root, within_root)
         elif name.startswith("weight_ih"):
-            nn.init.xavier_uniform_(weight, how.gain)
+            nn.init.xavier_uniform_(weight, gain)
         else:
             for gate in weight.data.split(cell.hidden_size):
-                nn.init.orthogonal_(gate, how.gain)
+                nn.init.orthogonal_(gate, gain)
     return cell
 
 
