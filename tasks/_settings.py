@@ -104,7 +104,7 @@ def _coerced(name: str, value: Any, hint: Any, default: Any, of: str) -> Any:
         said = f"{of}: {name}={_short(value)}"
         if get_origin(kind) is Literal:
             raise BadInput(f"{said} is none of: {_listed(kind)}") from None
-        such = "" if default is dataclasses.MISSING else f", such as {default!r}"
+        such = "" if default is dataclasses.MISSING else f", such as {_example(default)}"
         raise BadInput(f"{said} is no {_named(kind)}{such}") from None
 
 
@@ -125,7 +125,8 @@ def _as(kind: Any, value: Any) -> Any:
 
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, str):
-        return value.split(",")
+        bare = value.strip()
+        return (bare[1:-1] if bare[:1] + bare[-1:] in ("[]", "()") else bare).rstrip(",").split(",")
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
@@ -168,8 +169,13 @@ def _named(kind: Any) -> str:
     if get_origin(kind) is Annotated:
         return _named(get_args(kind)[0])
     if get_origin(kind) is tuple:
-        return f"row of {_named(get_args(kind)[0])}"
+        return f"list of {_named(get_args(kind)[0])}, with commas between"
     return {float: "finite float"}.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _example(default: Any) -> str:
+    """A default as it would be typed: 10,20,50 for a tuple."""
+    return ",".join(map(str, default)) if isinstance(default, tuple) else repr(default)
 
 
 def _listed(choices: Any) -> str:
