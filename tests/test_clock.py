@@ -155,6 +155,14 @@ def test_energy_counts_on_where_the_counter_of_the_processor_starts_anew(tmp_pat
     assert energy.stop() == pytest.approx(1.5)
 
 
+def test_what_would_let_energy_be_read_is_said(monkeypatch):
+    assert "RAPL" in meters.uncounted(torch.device("cpu"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert meters.uncounted(torch.device("cuda")).endswith("pip install 'seqbench[gpu]'")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert "NVML" in meters.uncounted(torch.device("cuda"))
+
+
 def test_energy_is_measured_or_it_is_said_that_it_cannot_be():
     used = meters.joules(lambda: time.sleep(0.01), CPU)
     assert used is None or used > 0
