@@ -452,7 +452,7 @@ def test_a_knee_outside_the_lengths_measured_is_told_as_a_bound(tmp_path):
 def test_the_share_done_at_once_stands_with_its_interval_and_length(tmp_path):
     told = {"parallel_fraction": 0.5, "parallel_fraction_low": 0.4, "parallel_fraction_high": 0.6}
     parallelism(tmp_path / "run", "lstm", metrics=told)
-    assert overview(tmp_path / "run", "done at once over time") == [("0.500", "0.400–0.600, at length 256")]
+    assert overview(tmp_path / "run", "done at once over time") == [("0.50", "0.40–0.60, at length 256")]
 
 
 def test_compiled_models_are_not_compared_with_others(tmp_path):
