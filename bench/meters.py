@@ -163,10 +163,10 @@ def joules(call: Callable[[], object], device: torch.device) -> float | None:
 def uncounted(device: torch.device) -> str:
     """Why the energy of this device cannot be read, and what would help."""
     if device.type != "cuda":
-        return "this processor's counter (RAPL) cannot be read"
+        return f"the processor's counter (RAPL) gave nothing; it needs leave to read {RAPL}"
     if importlib.util.find_spec("pynvml") is None:
-        return "nvidia-ml-py is missing, which reads the GPU's counter: pip install 'seqbench[gpu]'"
-    return "this GPU's counter (NVML) cannot be read"
+        return "nvidia-ml-py is missing, which reads the GPU's counter: pip install nvidia-ml-py"
+    return "the GPU's counter (NVML) gave nothing; not every GPU and driver has one"
 
 
 def _counter(device: torch.device) -> Callable[[], float] | None:

@@ -252,13 +252,15 @@ class Reservoir(nn.Module):
     def _sparsely(self, source: Tensor, constant: Tensor | None, links: Tensor) -> Float[Tensor, "B S N"]:
         """The same states, units first: a sparse matrix multiplies columns that lie side by side in memory.
 
-        tanh(x) is taken as 2 sigmoid(2x) - 1, a third of its time, and the 2 within stands in `links` and `entry`.
+        tanh(x) is taken as 2 sigmoid(2x) - 1, a third of its time, and the 2 within stands in `links` and in the
+        inputs; in float32 the two differ by 2e-7 at most.
         """
-        entry, one = 2 * self.entry, torch.ones((), dtype=self.entry.dtype)
+        one = self.entry.new_ones(())
         if source.is_floating_point():
-            drive = entry.T @ source.permute(1, 2, 0)  # (S, N, B)
+            drive = (2 * self.entry.T) @ source.permute(1, 2, 0)  # (S, N, B)
         else:
-            drive = entry[source.T].transpose(1, 2).contiguous()
+            rows = self.entry[source.T].transpose(1, 2)
+            drive = torch.mul(rows, 2, out=rows.new_empty(rows.shape))
         if constant is not None:
             drive += 2 * constant.T
         states, state = torch.empty_like(drive), torch.zeros_like(drive[0])

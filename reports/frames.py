@@ -140,7 +140,7 @@ COLUMNS = {
         "claim": "the claim's short name",
         "statement": "the claim, in words",
         "verdict": '"supported", "contradicted", "negligible", "inconclusive" or "not measured"',
-        "part": "one of the effects that it rests on; empty where the claim was not measured",
+        "part": "one of the effects that it rests on; empty where the suite does not measure the claim yet",
         "part_verdict": "the verdict of that effect",
         "beside": "whether the effect is only shown beside the others, and decides nothing",
         "value": "the effect",
@@ -223,7 +223,7 @@ class Runs:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """One row an effect of a claim on trial, or a claim that nothing was measured of."""
+        """One row an effect that a claim rests on, measured or not, or a claim that the suite does not measure yet."""
         from reports import claims
         from reports.sections import on_trial
 

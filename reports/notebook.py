@@ -9,7 +9,7 @@ from reports import words
 from reports.rows.checked import LONG
 from reports.rows.stored import Stored
 from reports.scores.tables import Line
-from reports.sections import long, speed
+from reports.sections import long, span, speed
 from reports.sections.keys import over, within
 
 MOST, TABLES = 12, 12  # lines of a table, and tables
@@ -87,12 +87,13 @@ def shown(lines: Mapping[str, Sequence[Line]], stored: Stored, names: Sequence[s
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     full = [*(_scored(task, own) for task, own in lines.items() if own), *_timed(stored), *_learned(stored)]
+    busy = speed.starred(one for one in _every(stored))
     more = [f"{words.plural(len(full) - TABLES, 'more table')} not shown."] if len(full) > TABLES else []
     return environment.from_string(TEMPLATE).render(
         names=words.several([words.clean(name) for name in names]),
         counted=counted,
         tables=full[:TABLES],
-        note=" ".join([*more, NOTE]),
+        note=" ".join(said for said in (*more, busy, NOTE) if said),
         rule=RULE,
     )
 
@@ -114,6 +115,13 @@ def _cells(line: Line) -> tuple[str, ...]:
     if line.kind == "floor":
         return line.name, number, "–", "–", "–"
     return line.name, number, within(line.interval, line.metric), over(line), seconds
+
+
+def _every(stored: Stored) -> Iterator[speed.Measured]:
+    """Every measurement of speed that is shown."""
+    for probe in TIMED:
+        for found in speed.measured(stored, probe).values():
+            yield from speed.named(found)[:MOST]
 
 
 def _timed(stored: Stored) -> Iterator[Small]:
@@ -138,12 +146,18 @@ def _learned(stored: Stored) -> Iterator[Small]:
         for panel, lines in long.panels(stored, probe).items():
             rows = [Row(_seeds(one)) for one in lines[:MOST]]
             title = f"{panel.title}: {LEARNED[probe]}{_left(len(lines))}"
-            yield Small(title, ("", words.headed(lines[0].rows[0].result.main), "least to most", "seeds"), rows)
+            main = lines[0].rows[0].result.main
+            head = "median span" if main == "span" else f"mean {words.headed(main)}"
+            yield Small(title, ("", head, "least to most", "seeds"), rows)
 
 
 def _seeds(one: long.Line) -> tuple[str, ...]:
     main = one.rows[0].result.main
     values = one.get(main)
+    if main == "span":
+        reached = sorted(span.reach(row) for row in one.rows)
+        ends = f"{reached[0]} to {reached[-1]}" if len(reached) > 1 else "–"
+        return one.name, str(span.middle(reached)), ends, str(one.seeds)
     if not values:
         return one.name, "–", "–", str(one.seeds)
 

@@ -126,7 +126,7 @@ def _as(kind: Any, value: Any) -> Any:
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, str):
         bare = value.strip()
-        return (bare[1:-1] if bare[:1] + bare[-1:] in ("[]", "()") else bare).rstrip(",").split(",")
+        return (bare[1:-1] if bare[:1] + bare[-1:] in ("[]", "()") else bare).removesuffix(",").split(",")
     return list(value) if isinstance(value, list | tuple) else [value]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,16 @@ def test_the_page_says_nothing_of_claims_where_none_was_measured():
     runs = stored(*scores("", 1.0, 2.0, 3.0))
     assert on_trial.sections(runs) == []
     assert on_trial.verdicts(runs) == []
+
+
+def test_an_effect_leads_to_the_rows_that_it_rests_on_and_tells_them(page):
+    told = [table for section in on_trial.sections(gather([page])) for table in section.tables]
+    effects = [row for table in told for row in table.rows if row[0].text.startswith("Multi head") and row[2].link]
+    assert effects
+    for row in effects:
+        for cell in row[2:5]:
+            assert cell.link.startswith("row-")
+            assert re.match(r"From \d+ stored trials: .*seeds 0, 1 and 2", cell.tip)
 
 
 def test_the_figure_shows_the_effect_of_every_claim_that_has_a_verdict(page):

@@ -158,7 +158,7 @@ def test_energy_counts_on_where_the_counter_of_the_processor_starts_anew(tmp_pat
 def test_what_would_let_energy_be_read_is_said(monkeypatch):
     assert "RAPL" in meters.uncounted(torch.device("cpu"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert meters.uncounted(torch.device("cuda")).endswith("pip install 'seqbench[gpu]'")
+    assert meters.uncounted(torch.device("cuda")).endswith("pip install nvidia-ml-py")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert "NVML" in meters.uncounted(torch.device("cuda"))
 

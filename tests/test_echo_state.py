@@ -280,6 +280,16 @@ def test_many_units_of_few_links_go_by_a_sparse_product_to_the_same_states(units
     torch.testing.assert_close(layer(source, constant), torch.stack(states, 1), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("tokens", [True, False])
+def test_in_float32_the_sparse_product_and_its_tanh_stay_within_a_millionth(tokens):
+    layer = Reservoir(
+        260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05, input_scaling=0.1)
+    )
+    source = torch.randint(7, (3, 40)) if tokens else torch.randn(3, 40, 7)
+    found, exact = layer(source), layer.double().driven(layer.drive(source if tokens else source.double()))
+    assert (found - exact).abs().max() < 1e-6 * exact.abs().max()
+
+
 def test_a_recurrence_that_was_loaded_is_the_one_that_runs():
     one, other = (
         Reservoir(260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05)) for _ in range(2)

@@ -173,10 +173,15 @@ def test_a_notebook_shows_speed_and_long_sequences_too(run):
     speed = loaded.speed.set_index(["probe", "metric"])["value"]
     assert f"LSTM {words.count(speed['throughput', 'train_target_tokens_per_second'])} (" in shown
     assert "Random tokens: scaling" in shown
-    spans_of = [row.metrics["span"] for row in read(run) if row.probe == "span"]
-    assert f"LSTM {words.number(float(np.mean(spans_of)), 'span')}" in shown
     assert "more table" not in shown
     assert "tables trials, scores, curves" in repr(loaded)
+
+
+def test_a_notebook_tells_the_median_span_and_what_lies_below_or_beyond_the_search(tmp_path):
+    for seed, reached in enumerate((0, 20, 400)):
+        spans(tmp_path / "run", "lstm", seed, reached)
+    shown = " ".join(" ".join(Seen(reports.load(tmp_path / "run")._repr_html_()).text).split())
+    assert re.search(r"LSTM 20 below \d+ to at least 400 3", shown)
 
 
 def test_claims_are_a_table_of_effects_with_their_verdicts():
@@ -188,6 +193,10 @@ def test_claims_are_a_table_of_effects_with_their_verdicts():
     assert list(own["part"]) == [part["part"] for part in first["parts"]]
     assert list(own["value"].dropna()) == [part["value"] for part in first["parts"] if "value" in part]
     assert {*own["verdict"]} == {first["verdict"]}
+    measured = claims["value"].notna()
+    assert measured.any()
+    assert set(claims.loc[measured, "lacks"]) == {""}
+    assert (claims.loc[~measured, "lacks"] != "").all()
 
 
 def test_no_table_and_no_page_tells_where_data_lie(tmp_path):

@@ -215,6 +215,15 @@ def cells(table: parts.Table, name: str) -> dict[str, tuple[str, str]]:
     return {head: (cell.text, cell.note) for head, cell in zip(table.head, found, strict=True)}
 
 
+@pytest.mark.parametrize("room", [span, extrapolation, gradients, by_length, data_curves])
+def test_every_number_of_a_model_leads_to_its_row(made, room):
+    told = [table for section in shown(made.parent / "run", room) for table in section.tables]
+    lines = [row for table in told for row in table.rows if row[0].link]
+    assert lines
+    for row in lines:
+        assert all(cell.link.startswith("row-") != (cell.text == "–") for cell in row[1:]), [c.text for c in row]
+
+
 def test_the_page_and_markdown_hold_the_same_numbers_of_all_five_probes(made):
     told, markdown = text(made), (made / "report.md").read_text("utf-8")
     for title in ("Memory span", "Length extrapolation", "Gradient flow", "Quality by source length", "Data against"):

@@ -170,10 +170,15 @@ def test_a_page_that_grows_too_large_is_made_again_with_less_of_each_sort(tmp_pa
     monkeypatch.setattr(html, "LARGEST", len(whole.read_bytes()) - 1)
     less = write([run], tmp_path / "less", told.append)
     assert len(less.read_bytes()) < len(whole.read_bytes())
-    assert "configurations" in text(less.parent)
+    assert f"first {parts.TIGHT.lines} of" in text(less.parent)
+    assert f"first {parts.TIGHT.lines} of" not in text(whole.parent)
     assert "there are too many to carry inside it" in text(less.parent)
     assert [line for line in told if "making it again with less of each sort" in line]
     assert (less.parent / "results.csv").read_bytes() == (whole.parent / "results.csv").read_bytes()
+    monkeypatch.setattr(parts, "limits", lambda rows: parts.TIGHT)
+    told.clear()
+    write([run], tmp_path / "least", told.append)
+    assert not [line for line in told if "making it again" in line]
 
 
 def test_rows_that_were_told_the_same_share_it_and_their_way_tells_settings_apart(tmp_path):

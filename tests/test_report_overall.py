@@ -49,6 +49,17 @@ def rows(section):
     return [tuple((cell.text, cell.note) for cell in row) for row in table.rows]
 
 
+def test_numbers_of_pairs_and_targets_lead_to_their_rows_and_tell_what_is_behind_them(run):
+    first, *_ = overall.duels(duels(run))
+    for cell in first.tables[0].rows[0]:
+        assert cell.link.startswith("row-")
+        assert "LSTM: mean" in cell.tip
+        assert "vanilla RNN: mean" in cell.tip
+    [section] = overall.targets(found(run))
+    for row in section.tables[0].rows:
+        assert all(cell.link.startswith("row-") and cell.tip for cell in row[1:])
+
+
 def test_pairs_have_difference_interval_p_and_verdict(run):
     first, *_ = overall.duels(duels(run))
     [row] = rows(first)

@@ -143,8 +143,8 @@ class Drawn:
 
     Orthogonal: input weights by Glorot, recurrence orthogonal (Saxe et al., 2014), both times `gain`. Uniform: all
     weights within 1/sqrt(units), as torch does by itself, times `gain`. Biases are zero, but for an LSTM's `forget`
-    (1 by Gers et al., 2000). What multiplies the input is multiplied by `input_gain` besides: where most of a long
-    input is noise, a saturated state holds little else.
+    (1 by Gers et al., 2000). What multiplies a layer's input is multiplied by `input_gain` besides: where most of a
+    long input is noise, a saturated state holds little else.
     """
 
     start: str = "orthogonal"

@@ -111,7 +111,8 @@ def curves(series: Sequence[Series], along: str, label: str, share: bool = False
     x = [p.length for one in series for p in one.points] + [one.mark[0] for one in series if one.mark]
     _powers(axes, min(x), max(x))
     if share:
-        axes.set_ylim(min(-0.03, *(1.1 * p.value for one in series for p in one.points)), 1.03)
+        ends = [end for one in series for p in one.points for end in (p.low, p.high)]
+        axes.set_ylim(min(-0.03, 1.1 * min(ends)), max(1.03, 1.03 * max(ends)))
     else:
         y = [v for one in series for p in one.points for v in (p.low, p.high)]
         y += [one.mark[1] for one in series if one.mark]

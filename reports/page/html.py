@@ -34,14 +34,14 @@ def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
 
     `runs` are folders with results.jsonl, of one suite or of several. The page needs no other file. `tell` is told each
     step. Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a run cannot
-    be read.
+    be read. A page above 5 MB is made again with less of each sort, as for more than 2,000 rows.
     """
     tell("reading results")
     stored = gather([Path(run) for run in runs])
     tell(f"comparing {words.plural(len(stored.rows), 'row')}")
     with passed_over():
         files = _files(page(stored), tell)
-        if len(files["index.html"]) > LARGEST:
+        if len(files["index.html"]) > LARGEST and parts.limits(len(stored.rows)) is not parts.TIGHT:
             tell(f"the page has {words.memory(len(files['index.html']))}: making it again with less of each sort")
             files = _files(page(stored, parts.TIGHT), tell)
         return _put(files, out, frames.trials(stored, frames.MOST), tell)

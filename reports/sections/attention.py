@@ -17,9 +17,9 @@ from reports.words import slug
 TITLE = "Attention"
 EXPLAINED = (
     "Where the models looked while writing each word of their answer (down); the words of the source run across. "
-    "All models of a task answer the same item. Over a picture, the more a patch is coloured, the longer it was looked "
-    "at. A transformer's figure is its last layer, the mean of its heads; each head of each layer follows by itself "
-    "where it was stored."
+    "All models of a task answer the same item, one that all of them answered right where there is one. Over a "
+    "picture, the more a patch is coloured, the longer it was looked at. A transformer's figure is its last layer, the "
+    "mean of its heads; each head of each layer follows by itself where it was stored."
 )
 
 

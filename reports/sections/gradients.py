@@ -272,7 +272,8 @@ def _side_by_side(found: Sequence[tuple[Panel, Line]], note: str) -> Table:
         for panel, one in sorted(found, key=lambda pair: RECURRENT.index(pair[1].model))
     )
     numbers = (False, False, True, False, *[True] * (len(columns) - 4))
-    return Table("Variants of the recurrent models, with what differs", columns, rows, numbers=numbers, note=note)
+    caption = "Variants of the recurrent models, with what differs"
+    return long.leading(Table(caption, columns, rows, numbers=numbers, note=note))
 
 
 def _setting(one: Line, *where: str) -> str:

@@ -259,8 +259,9 @@ def _beside(
     for n, panel in enumerate(shown):
         for one in found[panel][: most.lines]:
             heads.setdefault(one.name, head(one))
-            told = dataclasses.replace(cell(one), link=anchors.row(one.rows[0]))
-            rows.setdefault(one.name, [Cell("–")] * len(shown))[n] = told
+            told = cell(one)
+            made = "" if told.text == "–" else anchors.row(one.rows[0])
+            rows.setdefault(one.name, [Cell("–")] * len(shown))[n] = dataclasses.replace(told, link=made)
     known = {name: place for place, name in enumerate(words.MODELS.values())}
     order = sorted(rows, key=lambda name: (known.get(name, len(known)), name))[: most.lines]
     columns = ("model", *(words.cut(words.clean(panel.variant), 80) or "–" for panel in shown))
@@ -290,7 +291,7 @@ def sections(stored: Stored, probe: str, most: Limits, title: str, explained: st
             dataclasses.replace(
                 section,
                 title=f"{title}: {panel.title}",
-                tables=tuple(_leading(table) for table in section.tables),
+                tables=tuple(leading(table) for table in section.tables),
                 explained="" if n else explained,
                 note=" ".join(one for one in notes if one),
             )
@@ -298,7 +299,7 @@ def sections(stored: Stored, probe: str, most: Limits, title: str, explained: st
     return made
 
 
-def _leading(table: Table) -> Table:
+def leading(table: Table) -> Table:
     """Every number leads to the stored row that the head of its line leads to."""
     rows = (
         (first, *(c if c.link or c.text == "–" else dataclasses.replace(c, link=first.link) for c in rest))

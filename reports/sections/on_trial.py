@@ -324,7 +324,7 @@ def records(found: Sequence[Tried]) -> list[dict[str, Any]]:
             **{name: value for name, value in part.items() if name not in ("verdict", "over")},
             "part_verdict": part.get("verdict", ""),
             "interval_over": part.get("over", ""),
-            "lacks": part.get("lacks") or one["lacks"],
+            "lacks": part.get("lacks", one["lacks"]),
             "command": one["command"],
         }
         for one in plain(found)

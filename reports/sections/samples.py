@@ -127,28 +127,30 @@ def _others(own: float, total: float, n: int) -> float | None:
 def looked_at(found: Sequence[Line], preferred: Sequence[int] = ()) -> list[tuple[Line, Attention]]:
     """Attention of every model that has it over one and the same item, as far as they share one.
 
-    The item that most models attended to; among those one whose heads were stored, then the one that they answered best
-    (where a model looks while it is wrong says little), then one that is shown as a sample, then one of a size that
-    reads well, then the first.
+    The item that most models attended to; among those one whose heads were stored, then one that all of them answered
+    right (where a model looks while it is wrong says little), then one that is shown as a sample, then one of a size
+    that reads well, then the first.
     """
     seen = {line: {a.item: a for a in line.rows[0].attention} for line in found if line.kind == "model"}
     items = {item for attended in seen.values() for item in attended}
     if not items:
         return []
 
-    answered = {line: {a.item: a.scores for a in line.rows[0].answers} for line in seen}
+    right = {line: _right(line) for line in seen}
 
-    def rank(item: int) -> tuple[int, bool, float, bool, int, int]:
+    def rank(item: int) -> tuple[int, bool, bool, bool, int, int]:
         shown = {line: attended[item] for line, attended in seen.items() if item in attended}
-        worst = min(_score(line, answered[line].get(item, {})) for line in shown)
+        wrong = any(item not in right[line] for line in shown)
         size = max(len(a.weights[0]) if a.grid is None else len(a.weights) for a in shown.values())
         without = all(a.heads is None for a in shown.values())
-        return -len(shown), without, -worst, item not in preferred, abs(size - 8), item
+        return -len(shown), without, wrong, item not in preferred, abs(size - 8), item
 
     chosen = min(items, key=rank)
     return [(line, attended[chosen]) for line, attended in seen.items() if chosen in attended]
 
 
-def _score(line: Line, scores: Mapping[str, float]) -> float:
-    """The main metric where the answer has it, else the first that it has; 0 without any."""
-    return scores.get(line.metric, next(iter(scores.values()), 0.0))
+def _right(line: Line) -> set[int]:
+    """The items that a model answered without a fault."""
+    answers = line.rows[0].answers
+    metric = _metric(line, answers)
+    return {a.item for a in answers if a.scores.get(metric, 0.0) > WHOLE}
