@@ -255,7 +255,7 @@ class Reservoir(nn.Module):
         tanh(x) is taken as 2 sigmoid(2x) - 1, a third of its time, and the 2 within stands in `links` and in the
         inputs; in float32 the two differ by 2e-7 at most.
         """
-        one = self.entry.new_ones(())
+        least = self.entry.new_full((), -1.0)
         if source.is_floating_point():
             drive = (2 * self.entry.T) @ source.permute(1, 2, 0)  # (S, N, B)
         else:
@@ -266,7 +266,7 @@ class Reservoir(nn.Module):
         states, state = torch.empty_like(drive), torch.zeros_like(drive[0])
         with scope.part("recurrence"):
             for now, into in zip(drive.unbind(0), states.unbind(0), strict=True):
-                bent = torch.add(-one, torch.addmm(now, links, state).sigmoid_(), alpha=2)
+                bent = torch.add(least, torch.addmm(now, links, state).sigmoid_(), alpha=2)
                 state = torch.lerp(state, bent, self.leak, out=into)
         return states.permute(2, 0, 1)
 

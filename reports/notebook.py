@@ -9,7 +9,7 @@ from reports import words
 from reports.rows.checked import LONG
 from reports.rows.stored import Stored
 from reports.scores.tables import Line
-from reports.sections import long, span, speed
+from reports.sections import long, seeded, span, speed
 from reports.sections.keys import over, within
 
 MOST, TABLES = 12, 12  # lines of a table, and tables
@@ -86,8 +86,13 @@ def shown(lines: Mapping[str, Sequence[Line]], stored: Stored, names: Sequence[s
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    full = [*(_scored(task, own) for task, own in lines.items() if own), *_timed(stored), *_learned(stored)]
-    busy = speed.starred(one for one in _every(stored))
+    timed = [*_measured(stored)]
+    full = [
+        *(_scored(task, own) for task, own in lines.items() if own),
+        *(_timed(*one) for one in timed),
+        *_learned(stored),
+    ]
+    busy = speed.starred(one for *_, own in timed for one in own[:MOST])
     more = [f"{words.plural(len(full) - TABLES, 'more table')} not shown."] if len(full) > TABLES else []
     return environment.from_string(TEMPLATE).render(
         names=words.several([words.clean(name) for name in names]),
@@ -117,33 +122,30 @@ def _cells(line: Line) -> tuple[str, ...]:
     return line.name, number, within(line.interval, line.metric), over(line), seconds
 
 
-def _every(stored: Stored) -> Iterator[speed.Measured]:
-    """Every measurement of speed that is shown."""
+def _measured(stored: Stored) -> Iterator[tuple[str, str, list[speed.Measured]]]:
+    """Probe, task and measurements of all that was timed."""
     for probe in TIMED:
-        for found in speed.measured(stored, probe).values():
-            yield from speed.named(found)[:MOST]
-
-
-def _timed(stored: Stored) -> Iterator[Small]:
-    """Of each task a table a probe of time; below a number its interval, where there is one."""
-    for probe, told in TIMED.items():
         for task, found in speed.measured(stored, probe).items():
-            own = speed.named(found)
-            rows = [Row((one.drawn, *(_measure(one, name, write) for _, name, write in told))) for one in own[:MOST]]
-            title = f"{words.task(task)}: {probe}{_left(len(own))}"
-            yield Small(title, ("", *(name for name, *_ in told)), rows)
+            yield probe, task, speed.named(found)
+
+
+def _timed(probe: str, task: str, own: Sequence[speed.Measured]) -> Small:
+    """A line a measurement, behind each number its interval where there is one."""
+    told = TIMED[probe]
+    rows = [Row((one.drawn, *(_measure(one, name, write) for _, name, write in told))) for one in own[:MOST]]
+    return Small(f"{words.task(task)}: {probe}{_left(len(own))}", ("", *(name for name, *_ in told)), rows)
 
 
 def _measure(one: speed.Measured, name: str, write: speed.Write) -> str:
     value = one.get(name)
-    span = speed.between(one.bounds(name), write)
-    return "–" if value is None else f"{write(value)} ({span})" if span else write(value)
+    ends = speed.between(one.bounds(name), write)
+    return "–" if value is None else f"{write(value)} ({ends})" if ends else write(value)
 
 
 def _learned(stored: Stored) -> Iterator[Small]:
     """Of each variant of a probe of long sequences the number that it is about, over seeds."""
     for probe in LONG:
-        for panel, lines in long.panels(stored, probe).items():
+        for panel, lines in seeded.panels(stored, probe).items():
             rows = [Row(_seeds(one)) for one in lines[:MOST]]
             title = f"{panel.title}: {LEARNED[probe]}{_left(len(lines))}"
             main = lines[0].rows[0].result.main
@@ -151,7 +153,7 @@ def _learned(stored: Stored) -> Iterator[Small]:
             yield Small(title, ("", head, "least to most", "seeds"), rows)
 
 
-def _seeds(one: long.Line) -> tuple[str, ...]:
+def _seeds(one: seeded.Line) -> tuple[str, ...]:
     main = one.rows[0].result.main
     values = one.get(main)
     if main == "span":

@@ -27,7 +27,7 @@ from reports.page import html
 from reports.page.html import write
 from reports.rows.stored import gather
 from reports.scores.failures import wilson
-from reports.sections import by_length, data_curves, extrapolation, gradients, long, span, truncation
+from reports.sections import by_length, data_curves, extrapolation, gradients, seeded, span, truncation
 
 MACHINE = {"device": "cpu", "processor": "Example processor", "threads": 1, "cores": 2}
 MODELS = ("rnn", "lstm", "echo_state", "bahdanau", "transformer")
@@ -329,9 +329,9 @@ def test_a_search_that_asked_fewer_lengths_is_named_by_the_longest(tmp_path, und
         told = {pairs: 100.0 / pairs for pairs in (1, 2, 4, 16) if pairs <= most}
         one = everywhere(tmp_path / "aside", "lstm", "synthetic.mqar", told, along="pairs")
         append(tmp_path / "run", dataclasses.replace(one, id=str(n)))
-    ((_, lines),) = long.panels(gather([tmp_path / "run"]), "span").items()
+    ((_, lines),) = seeded.panels(gather([tmp_path / "run"]), "span").items()
     assert [one.name for one in lines] == ["LSTM (up to 16 pairs)", "LSTM (up to 4 pairs)"]
-    assert [one.name for one in long.chief(lines)] == ["LSTM (up to 16 pairs)"]
+    assert [one.name for one in seeded.chief(lines)] == ["LSTM (up to 16 pairs)"]
 
 
 def test_an_older_form_of_associative_recall_says_that_it_is_one(tmp_path, undrawn):
@@ -440,7 +440,7 @@ def test_no_interval_of_a_score_goes_beyond_its_scale(tmp_path, undrawn):
 def test_a_line_goes_only_where_every_seed_was_tried(tmp_path):
     for seed in range(3):
         spans(tmp_path / "run", "lstm", seed)
-    (lines,) = long.panels(gather([tmp_path / "run"]), "span").values()
+    (lines,) = seeded.panels(gather([tmp_path / "run"]), "span").values()
     curve = span._curve(lines[0])
     assert [p.x for p in curve.points] == [10, 20, 50, 100]
     assert curve.points[-1].y == pytest.approx((12 + 100 + 100) / 3)
@@ -574,7 +574,7 @@ def test_variants_of_the_recurrent_models_stand_side_by_side_with_what_differs(m
 def test_the_curve_of_gradients_is_the_median_over_seeds_at_the_start_and_at_the_end(tmp_path):
     for seed, decay in enumerate((0.1, 0.2, 0.9)):
         flows(tmp_path / "run", "rnn", (decay, 2 * decay), seed)
-    (lines,) = long.panels(gather([tmp_path / "run"]), "gradients").values()
+    (lines,) = seeded.panels(gather([tmp_path / "run"]), "gradients").values()
     early, late = gradients._curves(lines[0])
     assert (early.early, late.early) == (True, False)
     assert early.points[-1].x == 99
@@ -651,7 +651,7 @@ def test_seeds_of_one_configuration_are_one_line_and_other_settings_another(tmp_
     for seed in (2, 0, 1, 0):
         spans(tmp_path / "run", "lstm", seed)
     spans(tmp_path / "run", "lstm", 0, config={"model": {"hidden": 128}}, id="other", command="another")
-    ((panel, lines),) = long.panels(gather([tmp_path / "run"]), "span").items()
+    ((panel, lines),) = seeded.panels(gather([tmp_path / "run"]), "span").items()
     assert panel.title == "Recall"
     assert sorted(one.seeds for one in lines) == [1, 3]
     assert all("hidden" in one.name for one in lines)
@@ -662,7 +662,7 @@ def test_one_variant_on_unlike_data_is_two_tasks(tmp_path, undrawn):
     for n, data in enumerate(("a" * 64, "b" * 64)):
         config = {"data": f"/home/me/{data[0]}", "notes": {}}
         lengths(tmp_path / "run", "lstm", "sentiment", 60.0, made_of={"data": data}, config=config, id=str(n))
-    found = long.panels(gather([tmp_path / "run"]), "by_length")
+    found = seeded.panels(gather([tmp_path / "run"]), "by_length")
     assert [panel.title for panel in found] == ["Sentiment: own data: a", "Sentiment: own data: b"]
 
 

@@ -42,9 +42,7 @@ class EncoderDecoder(Model):
         pool: Literal["highest", "last"] = "highest"  # states that a label is told from: the maximum over time, or one
         start: Literal["orthogonal", "uniform"] = "orthogonal"  # how the recurrent layers' first weights are drawn,
         gain: Gain = 1.0  # and by what they are multiplied,
-        input_gain: Gain = (
-            1.0  # and all but the recurrent ones by this too, those of upper layers and the decoder as well
-        )
+        input_gain: Gain = 1.0  # those of what enters a layer, not the recurrent ones, by this besides
         forget: Annotated[float, Range(-100, 100)] = 1.0  # first bias of an LSTM's forget gate
         truncate: Annotated[int, Range(0, 1_000_000)] = 0  # source elements, the last, that gradients pass; 0: all
 

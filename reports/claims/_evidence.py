@@ -14,7 +14,7 @@ from reports import words
 from reports.rows.settings import base, changed, code, differing, settings, variant
 from reports.rows.stored import Row, Stored, finished
 from reports.scores import tables
-from reports.sections.long import seed_curve
+from reports.sections.seeded import seed_curve
 
 LARGEST = 1e15  # of a number that counts, such as bytes
 FEWEST = 3  # seeds, below which there is no verdict

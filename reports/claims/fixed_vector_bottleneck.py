@@ -7,7 +7,7 @@ import numpy as np
 from reports.claims import RECURRENCE, Claim, Part
 from reports.claims._evidence import Pick, over
 from reports.rows.stored import Row
-from reports.sections.long import seed_curve
+from reports.sections.seeded import seed_curve
 
 LEAST = 4.0  # BLEU: below that a slope is noise
 VARIANT = "fixed vector bottleneck: joined sentences"

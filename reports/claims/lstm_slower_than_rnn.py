@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.claims import RECURRENCE, Claim, Part
 from reports.claims._evidence import Pick, times
 from reports.rows.stored import Row
-from reports.sections.long import seed_curve
+from reports.sections.seeded import seed_curve
 
 LENGTH = 256  # elements, the longest timed
 

@@ -7,7 +7,7 @@ import numpy as np
 from reports.claims import RECURRENCE, Claim, Effect, Evidence, Lacking, Part
 from reports.claims._evidence import Pick, less
 from reports.rows.stored import Row
-from reports.sections.long import seed_curve
+from reports.sections.seeded import seed_curve
 
 LONGEST = 256  # elements, up to which a GPU of today waits for launches at batch 1
 

@@ -8,8 +8,8 @@ from reports import words
 from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.stored import Stored
-from reports.sections import long
-from reports.sections.long import Line, Panel
+from reports.sections import long, seeded
+from reports.sections.seeded import Line, Panel
 
 TITLE = "Quality by source length"
 EXPLAINED = (
@@ -30,7 +30,7 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
     """One section a task and variant."""
     made = long.sections(stored, "by_length", most, TITLE, EXPLAINED, lambda p, lines: _section(p, lines, most.columns))
     what = "score at the longest source that was made longer"
-    return [*made, *long.beside(TITLE, long.panels(stored, "by_length"), what, _longest, most)]
+    return [*made, *long.beside(TITLE, seeded.panels(stored, "by_length"), what, _longest, most)]
 
 
 def _longest(one: Line) -> Cell:
@@ -45,7 +45,7 @@ def _longest(one: Line) -> Cell:
 def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     drawings = tuple(d for way in WAYS if (d := _drawing(panel, lines, way)))
     tables = tuple(t for way in WAYS for t in _tables(panel, lines, way, columns))
-    said = tuple(s for way in WAYS if (s := _said(panel, long.chief(lines), way)))
+    said = tuple(s for way in WAYS if (s := _said(panel, seeded.chief(lines), way)))
     return Section("", drawings, tables, said=said)
 
 

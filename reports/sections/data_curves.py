@@ -9,8 +9,8 @@ from reports import words
 from reports.figures.long import Curve, Frame
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.stored import Stored
-from reports.sections import long
-from reports.sections.long import Line, Panel
+from reports.sections import long, seeded
+from reports.sections.seeded import Line, Panel
 
 TITLE = "Data against model"
 EXPLAINED = (
@@ -30,7 +30,7 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
 
 def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     drawings = tuple(d for d in (_scores(panel, lines), _seconds(panel, lines)) if d)
-    return Section("", drawings, _tables(panel, lines, columns), said=_leads(panel, long.chief(lines)))
+    return Section("", drawings, _tables(panel, lines, columns), said=_leads(panel, seeded.chief(lines)))
 
 
 def _scores(panel: Panel, lines: Sequence[Line]) -> Drawing | None:

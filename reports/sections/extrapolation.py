@@ -8,8 +8,8 @@ from reports import words
 from reports.figures.long import Curve, Frame
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.stored import Stored
-from reports.sections import long
-from reports.sections.long import Line, Panel
+from reports.sections import long, seeded
+from reports.sections.seeded import Line, Panel
 
 TITLE = "Length extrapolation"
 EXPLAINED = (
@@ -29,7 +29,7 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
 
 
 def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
-    drawn, chief = _drawing(panel, lines), long.chief(lines)
+    drawn, chief = _drawing(panel, lines), seeded.chief(lines)
     said = [s for s in (*_kept(panel, chief), _unlearned(panel, chief)) if s]
     tables = (_table(panel, lines), _lengths(panel, lines, columns))
     return Section("", (drawn,) if drawn else (), tables, said=tuple(said))
@@ -48,11 +48,11 @@ def inside(one: Line) -> list[float]:
 
 def beyond(one: Line) -> list[float]:
     """Of each seed the mean over longer lengths."""
-    return _means(one, trained(one), long.LARGE)
+    return _means(one, trained(one), seeded.LARGE)
 
 
 def _means(one: Line, low: float, high: float) -> list[float]:
-    found = [[y for x, y in long.seed_curve(row, "length", "score").items() if low < x <= high] for row in one.rows]
+    found = [[y for x, y in seeded.seed_curve(row, "length", "score").items() if low < x <= high] for row in one.rows]
     return [long.mean(ys) for ys in found if ys]
 
 

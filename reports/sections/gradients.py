@@ -11,8 +11,8 @@ from reports.figures.long import Curve, Frame, Place
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.settings import base
 from reports.rows.stored import Stored
-from reports.sections import long
-from reports.sections.long import Line, Panel
+from reports.sections import long, seeded
+from reports.sections.seeded import Line, Panel
 
 TITLE = "Gradient flow"
 EXPLAINED = (
@@ -42,7 +42,7 @@ NOTHING = -299.0  # a logarithm below which the norm was nothing
 
 def sections(stored: Stored, most: Limits) -> list[Section]:
     """One section a task and variant, after one that sets the variants of recurrent models side by side."""
-    found = long.panels(stored, "gradients")
+    found = seeded.panels(stored, "gradients")
     made = long.sections(stored, "gradients", most, TITLE, EXPLAINED, _section)
     recurrent = [(p, one) for p, lines in found.items() for one in lines if one.model in RECURRENT]
     if len({panel for panel, _ in recurrent}) < 2:
@@ -52,7 +52,7 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
 
 
 def _section(panel: Panel, lines: Sequence[Line]) -> Section:
-    drawn, chief = _drawing(panel, lines), long.chief(lines)
+    drawn, chief = _drawing(panel, lines), seeded.chief(lines)
     said = tuple(s for s in (_rnn_and_lstm(panel, chief), _ends(panel, chief), _unlearned(panel, chief)) if s)
     tables = (_decays(panel, lines), _training(panel, lines))
     return Section("", (drawn,) if drawn else (), tables, said=said, note=_vanished(lines))

@@ -10,9 +10,9 @@ from reports.figures.long import Curve, Frame
 from reports.parts import Cell, Drawing, Limits, Section, Table
 from reports.rows.settings import base
 from reports.rows.stored import Row, Stored
-from reports.sections import long
+from reports.sections import long, seeded
 from reports.sections.literature import older
-from reports.sections.long import Line, Panel
+from reports.sections.seeded import Line, Panel
 
 TITLE = "Memory span"
 EXPLAINED = (
@@ -43,7 +43,7 @@ class Reach(NamedTuple):
 def sections(stored: Stored, most: Limits) -> list[Section]:
     """One section a task and variant."""
     made = long.sections(stored, "span", most, TITLE, EXPLAINED, lambda p, lines: _section(p, lines, most.columns))
-    beside = long.beside(TITLE, long.panels(stored, "span"), "median span over seeds", whole, most)
+    beside = long.beside(TITLE, seeded.panels(stored, "span"), "median span over seeds", whole, most)
     return [*made, *beside]
 
 
@@ -59,7 +59,7 @@ def _section(panel: Panel, lines: Sequence[Line], columns: int) -> Section:
     tables = [_overview(panel, lines), _shares(panel, lines, lengths)]
     if every:
         tables += [*_scores(panel, lines, lengths)]
-    chief = long.chief(lines)
+    chief = seeded.chief(lines)
     said = [_spans(panel, chief), _ends(chief) if every else ""]
     drawn = _drawing(panel, lines)
     note = " ".join(one for one in (_solved(lines), _stopped(lines), _searched(lines, every), _older(lines)) if one)
@@ -73,10 +73,12 @@ def along(lines: Sequence[Line]) -> str:
 
 def reach(row: Row) -> Reach:
     """How far one seed came."""
-    points = long.seed_curve(row, "length", "score")
+    points = seeded.seed_curve(row, "length", "score")
     metrics = row.result.metrics
     span = max(metrics.get("span", 0.0), 0.0)
-    return Reach(min(span, long.LARGE), span > 0 and metrics.get("first_unsolved", 1.0) == 0, min(points, default=0.0))
+    return Reach(
+        min(span, seeded.LARGE), span > 0 and metrics.get("first_unsolved", 1.0) == 0, min(points, default=0.0)
+    )
 
 
 def middle(reached: Sequence[Reach]) -> Reach:
@@ -134,7 +136,7 @@ def _rates(one: Line) -> str:
 
 
 def _shares(panel: Panel, lines: Sequence[Line], lengths: Sequence[float]) -> Table:
-    columns = ("model", *(long.at(along(lines), n) for n in lengths))
+    columns = ("model", *(seeded.at(along(lines), n) for n in lengths))
     rows = tuple((long.head(one), *(_share(one, n) for n in lengths)) for one in lines)
     note = (
         "A seed that stopped at a shorter one counts as not having solved it; “not tried” is what no seed came to."
@@ -145,7 +147,7 @@ def _shares(panel: Panel, lines: Sequence[Line], lengths: Sequence[float]) -> Ta
 
 
 def _share(one: Line, length: float) -> Cell:
-    scores = [s for row in one.rows if (s := long.seed_curve(row, "length", "score").get(length)) is not None]
+    scores = [s for row in one.rows if (s := seeded.seed_curve(row, "length", "score").get(length)) is not None]
     threshold = one.number("probe", "solved")
     if not scores or threshold is None:
         return Cell("not tried" if not scores else "–")
@@ -155,7 +157,7 @@ def _share(one: Line, length: float) -> Cell:
 def _scores(panel: Panel, lines: Sequence[Line], lengths: Sequence[float]) -> Iterator[Table]:
     """Scores at every length, the squared error of sums, and what is carried there."""
     name = long.metric(lines)
-    columns = ("model", *(long.at(along(lines), n) for n in lengths))
+    columns = ("model", *(seeded.at(along(lines), n) for n in lengths))
     numbers = long.numbered(columns)
     found = {one: one.curve("length", "score") for one in lines}
 
@@ -208,7 +210,7 @@ def _curve(one: Line) -> Curve:
     points = [p._replace(low=p.y, high=p.y) for p in long.places(whole)]
     several = one.rows[: long.DOTS] if one.seeds > 1 else ()
     seeds = [
-        (x, y) for row in several for x, y in long.seed_curve(row, "length", "score").items() if x >= 1 and x in found
+        (x, y) for row in several for x, y in seeded.seed_curve(row, "length", "score").items() if x >= 1 and x in found
     ]
     return Curve(one.name, one.model, points, seeds)
 
@@ -270,7 +272,7 @@ def _spans(panel: Panel, lines: Sequence[Line]) -> str:
     said = []
     for told, own in found.items():
         at = reached[own[0]]
-        unit = "" if grows == "length" else f" {long.unit(grows, at.span or at.shortest)}"
+        unit = "" if grows == "length" else f" {seeded.unit(grows, at.span or at.shortest)}"
         said.append(f"{told}{unit} for {words.several([one.the for one in own])}")
     return f"On {panel.said} the memory span ({over}) is {words.several(said)}."
 
@@ -285,4 +287,4 @@ def _ends(lines: Sequence[Line]) -> str:
     found.sort(key=lambda pair: -long.mean(pair[0]))
     told = [found[0], found[-1]] if len(found) > 1 else found
     said = [f"{one.the} scores {write(long.mean(ys))}{long.sure(ys, write, name)}" for ys, one in told]
-    return f"At {long.at(along(lines), last)} {words.listed(said, 'and, lowest,')}."
+    return f"At {seeded.at(along(lines), last)} {words.listed(said, 'and, lowest,')}."

@@ -14,9 +14,9 @@ from reports.rows.fields import number
 from reports.rows.settings import base
 from reports.rows.stored import Row, Stored, group
 from reports.scores.summary import OURS
-from reports.sections import long, span, speed
-from reports.sections.long import Line
+from reports.sections import long, seeded, span, speed
 from reports.sections.scaling import TIME, WHATS
+from reports.sections.seeded import Line
 from reports.sections.speed import Measured
 
 T = TypeVar("T")
@@ -47,10 +47,10 @@ def cuts(stored: Stored) -> list[Cut]:
     """Models that ran with truncation and without, all else equal, each from the shortest way back to the whole."""
     rows = [row for own in speed.measured(stored, "scaling").values() for row in own]
     timed = _alike([(row, Measured(row, words.model(row.result.model))) for row in rows], ("model.truncate",))
-    lines = [one for own in long.panels(stored, "span").values() for one in own]
-    searched = _alike([(one.rows[0], one) for one in lines], ("model.truncate", long.LENGTHS, long.RATES))
+    lines = [one for own in seeded.panels(stored, "span").values() for one in own]
+    searched = _alike([(one.rows[0], one) for one in lines], ("model.truncate", seeded.LENGTHS, seeded.RATES))
     place = {model: n for n, model in enumerate(OURS)}
-    order = sorted({*timed, *searched}, key=lambda key: (place.get(key[0], len(place)), key[0], key[1] or long.LARGE))
+    order = sorted({*timed, *searched}, key=lambda key: (place.get(key[0], len(place)), key[0], key[1] or seeded.LARGE))
     return [Cut(*key, timed.get(key), searched.get(key)) for key in order]
 
 
@@ -59,7 +59,7 @@ def _alike(found: Sequence[tuple[Row, T]], aside: Sequence[str]) -> dict[tuple[s
     sets: dict[str, dict[str, dict[tuple[str, float], T]]] = {}
     for row, one in found:
         back = number(group(row, "model").get("truncate"))
-        if back is not None and 0 <= back <= long.LARGE:
+        if back is not None and 0 <= back <= seeded.LARGE:
             told = {k: v for k, v in speed.told(row).items() if k not in aside}
             key = json.dumps([base(row.result.task), told], sort_keys=True)
             sets.setdefault(row.result.model, {}).setdefault(key, {})[row.result.model, back] = one
