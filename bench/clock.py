@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -92,36 +92,70 @@ def contest(
     first, usual = {}, {}
     for name, call in contestants.items():
         first[name], usual[name] = warm(call, device)
-    repeats = {name: max(1, round(shortest / max(t, 1e-9))) for name, t in usual.items()}
-    clean: list[tuple[dict[str, float], float]] = []
-    other: list[tuple[dict[str, float], float]] = []
-    start, order, fewest = time.perf_counter(), list(contestants), min(rounds, FEWEST)
-    while len(clean) < rounds:
+    repeats = {name: filling(t, shortest) for name, t in usual.items()}
+    timed, order = Rounds(seconds, rounds), list(contestants)
+    while timed.more:
         company = Company()
         took = {name: once(contestants[name], device, repeats[name]) for name in order}
-        meanwhile = company.processors()
-        (other if Company.matters(meanwhile) else clean).append((took, meanwhile))
+        timed.add(took, company.processors())
         order.reverse()
-        if time.perf_counter() - start > seconds and len(clean) + len(other) >= fewest:
-            break
-    kept = clean if len(clean) >= fewest else clean + other
-    samples = {name: [took[name] for took, _ in kept] for name in contestants}
-    return Contest(samples, [meanwhile for _, meanwhile in kept], first)
+    return timed.contest(first)
+
+
+class Rounds:
+    """Rounds of a contest until there are enough; those that had company count only where too few others came."""
+
+    def __init__(self, seconds: float, rounds: int) -> None:
+        self.seconds, self.rounds, self.fewest = seconds, rounds, min(rounds, FEWEST)
+        self.clean: list[tuple[dict[str, float], float]] = []
+        self.other: list[tuple[dict[str, float], float]] = []
+        self.start = time.perf_counter()
+
+    @property
+    def more(self) -> bool:
+        """Whether another round is due."""
+        enough = len(self.clean) + len(self.other) >= self.fewest
+        over = time.perf_counter() - self.start > self.seconds
+        return len(self.clean) < self.rounds and not (enough and over)
+
+    def add(self, took: dict[str, float], company: float) -> None:
+        """Seconds a call of each contestant, and the processors that others used meanwhile."""
+        (self.other if Company.matters(company) else self.clean).append((took, company))
+
+    def contest(self, first: dict[str, float]) -> Contest:
+        """What counts of them."""
+        kept = self.clean if len(self.clean) >= self.fewest else self.clean + self.other
+        samples = {name: [took[name] for took, _ in kept] for name in first}
+        return Contest(samples, [company for _, company in kept], first)
+
+
+def filling(usual: float, shortest: float = SHORTEST) -> int:
+    """How many calls of so many seconds fill a sample."""
+    return max(1, round(shortest / max(usual, 1e-9)))
 
 
 def warm(call: Call, device: torch.device, longest: float = LONGEST_WARMUP) -> tuple[float, float]:
     """Calls until the last three take as long as the three before; seconds of the first call, and of a usual one."""
     times = [once(call, device)]
     start = time.perf_counter()
-    while True:
-        if len(times) >= 6:
-            before, now = statistics.median(times[-6:-3]), statistics.median(times[-3:])
-            if abs(now - before) <= STEADY * before:
-                break
-        if time.perf_counter() - start > longest and len(times) >= 3:  # the first is no usual one
-            break
+    while not steady(times, time.perf_counter() - start, longest):
         times.append(once(call, device))
-    return times[0], statistics.median(times[1:][-3:])
+    return times[0], usual_of(times)
+
+
+def usual_of(times: Sequence[float]) -> float:
+    """Seconds of a usual call, from those of a warm-up."""
+    return statistics.median(times[1:][-3:])
+
+
+def steady(times: Sequence[float], seconds: float, longest: float = LONGEST_WARMUP) -> bool:
+    """Whether a warm-up that has taken so many seconds after its first call has shown enough."""
+    if seconds > longest and len(times) >= 3:  # the first is no usual one
+        return True
+    if len(times) < 6:
+        return False
+    before, now = statistics.median(times[-6:-3]), statistics.median(times[-3:])
+    return abs(now - before) <= STEADY * before
 
 
 def once(call: Call, device: torch.device, repeats: int = 1) -> float:

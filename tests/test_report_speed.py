@@ -455,6 +455,25 @@ def test_the_share_done_at_once_stands_with_its_interval_and_length(tmp_path):
     assert overview(tmp_path / "run", "done at once over time") == [("0.50", "0.40–0.60, at length 256")]
 
 
+def test_devices_that_learn_together_have_a_figure_and_a_column_where_there_were_several(tmp_path):
+    parallelism(tmp_path / "run", "rnn")
+    (section,) = parallelism_section.sections(gather([tmp_path / "run"]), USUAL)
+    assert "kept over devices, %" not in section.tables[0].head
+    points = [
+        {"devices": n, "tokens_per_second": 900 * n, "low": 880 * n, "high": 910 * n, "device_efficiency": 0.9}
+        for n in (1, 2, 4)
+    ]
+    metrics = {"devices": 4, **near("device_efficiency", 0.9)}
+    parallelism(tmp_path / "run", "lstm", metrics=metrics, curve=points)
+    failed = {"notes": {"device_efficiency": "training on 4 devices failed: out of memory"}}
+    parallelism(tmp_path / "run", "bahdanau", config=failed)
+    told = overview(tmp_path / "run", "kept over devices, %")
+    assert told == [("–", ""), ("90.0", "88.2–91.8, of 4 devices"), ("not measured", "")]
+    (section,) = parallelism_section.sections(gather([tmp_path / "run"]), USUAL)
+    (drawn,) = [d for d in section.drawings if d.name.startswith("speed-devices")]
+    assert "LSTM 3.6 k at 4" in drawn.alt
+
+
 def test_compiled_models_are_not_compared_with_others(tmp_path):
     for model, compiled in (("lstm", False), ("transformer", True)):
         throughput(tmp_path / "run", model, config={"compile": compiled})

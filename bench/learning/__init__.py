@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.distributed import ProcessGroup
 
 from models import Model
 from tasks import Batch
@@ -42,6 +43,10 @@ class Rule(ABC):
     @abstractmethod
     def compile(self) -> None:
         """Hands what runs at every batch to torch.compile, which leaves what it cannot take as it is."""
+
+    @abstractmethod
+    def spread(self, group: ProcessGroup) -> None:
+        """Learns together with the replicas of a process group from now on: their candidates are the same."""
 
     @abstractmethod
     def flops(self, forward: dict[str, float], tokens: int) -> float:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from bench.learning import Rule
 from models import Model
@@ -35,7 +37,7 @@ class Gradient(Rule):
 
     def __init__(self, model: Model, config: Config, updates: int, precision: torch.dtype) -> None:
         self.config, self.updates, self.done = config, updates, 0
-        self.taught = Taught(model, config.smoothing)
+        self.taught: nn.Module = Taught(model, config.smoothing)
         self.precision = precision
         matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
         others = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
@@ -48,6 +50,10 @@ class Gradient(Rule):
     def compile(self) -> None:
         """Model and loss as one; torch's fused recurrent layers stay as they are."""
         self.taught.compile()
+
+    def spread(self, group: ProcessGroup) -> None:
+        """Gradients are averaged over the replicas while they are computed (Li et al., 2020)."""
+        self.taught = DistributedDataParallel(self.taught, process_group=group, static_graph=True)
 
     def flops(self, forward: dict[str, float], tokens: int) -> float:
         """Three times the forward pass: each product comes back as two, one for its inputs, one for its weights."""

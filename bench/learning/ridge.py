@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.distributed import ProcessGroup
 
 from bench.learning import Rule
 from models import Model
@@ -45,6 +46,7 @@ class Ridge(Rule):
         self.products = self._zeros(outputs, features)  # Y'H
         self.features, self.outputs = self._zeros(features), self._zeros(outputs)  # sums of rows
         self.seen = 0
+        self.group: ProcessGroup | None = None
 
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(*shape, dtype=torch.float64, device=self.device)
@@ -52,6 +54,10 @@ class Ridge(Rule):
     def compile(self) -> None:
         """The forward pass; the sums are products that gain nothing."""
         self.model.compile(dynamic=True)
+
+    def spread(self, group: ProcessGroup) -> None:
+        """Sums are added up over the replicas when they are solved, and not before."""
+        self.group = group
 
     def flops(self, forward: dict[str, float], tokens: int) -> float:
         """The forward pass without the head, and of H'H what is computed; H'Y is a sum of rows, without products."""
@@ -104,16 +110,28 @@ class Ridge(Rule):
 
     def solve(self, strength: float) -> tuple[Tensor, Tensor]:
         """Weights (V, H) and bias (V,) in float64, by Cholesky; a system that rounding broke is solved by LU."""
-        mean, out = self.features / self.seen, self.outputs / self.seen
-        centred = torch.addr(self.squares, mean, mean, alpha=-self.seen)
-        centred.diagonal().add_(strength * self.seen)
-        products = torch.addr(self.products, out, mean, alpha=-self.seen)
+        squares, products, features, outputs, count = self._sums()
+        seen = int(count)
+        mean, out = features / seen, outputs / seen
+        centred = torch.addr(squares, mean, mean, alpha=-seen)
+        centred.diagonal().add_(strength * seen)
+        products = torch.addr(products, out, mean, alpha=-seen)
         factor, failed = torch.linalg.cholesky_ex(centred, upper=True)
         if int(failed):
             weight = torch.linalg.solve(centred.triu() + centred.triu(1).T, products.T).T
         else:
             weight = torch.cholesky_solve(products.T, factor, upper=True).T
         return weight, out - weight @ mean
+
+    def _sums(self) -> list[Tensor]:
+        """H'H, Y'H, both sums of rows and the number of tokens; of replicas all theirs together."""
+        own = [self.squares, self.products, self.features, self.outputs, torch.tensor(self.seen, device=self.device)]
+        if self.group is None:
+            return own
+        every = [one.clone() for one in own]
+        for one in every:
+            distributed.all_reduce(one, group=self.group)
+        return every
 
     def state(self) -> dict[str, Tensor]:
         """The sums, and over how many tokens they go."""

@@ -1,4 +1,4 @@
-"""Parallelism: how much of a model's work can be done at once, along time, along the batch, and over threads."""
+"""Parallelism: how much of a model's work can be done at once, along time and batch, over threads and devices."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from torch.profiler import ProfilerActivity, profile
 
 from bench import curves
 from bench import profile as profiling
-from bench.clock import Timing, contest, once
+from bench.clock import Contest, Timing, contest, once
 from bench.curves import Curve, Fitted
 from bench.operators import counted
 from bench.probes import asked
-from bench.probes._timed import Subject, company, drawn, row, subject
+from bench.probes._replicas import Race, ReplicaError, raced
+from bench.probes._timed import Subject, company, drawn, row, spread, subject
 from bench.record import Result
 from bench.train import OutOfMemoryError, room
 from bench.trial import Trial
 from bench.watch import Watch
 from models import Model
-from tasks import Batch, Range, Settings
+from tasks import BadInput, Batch, Range, Settings
 
 BRIEF = 8  # source tokens where only the writing is looked at
+EFFICIENCY = "tokens/s of all devices, each learning from a batch of its own (data parallel), over n times those of one"
 Point = dict[str, float | int]
 
 
@@ -36,26 +38,29 @@ class Config(Settings):
     """How far and how long."""
 
     longest: Annotated[int, Range(16, 65_536)] = 256  # tokens
-    length: Annotated[int, Range(1, 65_536)] = 32  # tokens, where the batch or the threads change
+    length: Annotated[int, Range(1, 65_536)] = 32  # tokens, where the batch, the threads or the devices change
     largest: Annotated[int, Range(4, 65_536)] = 256  # batch
     seconds: Annotated[float, Range(0.1, 600)] = 2.0  # a contest may last, warm-up aside
     rounds: Annotated[int, Range(3, 1000)] = 7
     limit: Annotated[float, Range(0.01, 600)] = 4.0  # seconds of one call, above which no larger one is tried
+    devices: Annotated[int, Range(0, 64)] = 0  # that learn together, each from a batch; 0: all GPUs that there are
 
 
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
-    """Times one model against length, batch and threads."""
+    """Times one model against length, batch, threads and devices."""
     of, how = subject(trial, device), asked.probe(trial)
     timed: list[Timing] = []
     by_length = list(_by_length(of, how, timed, watch))
     by_batch = list(_by_batch(of, how, timed, watch))
     by_threads = list(_by_threads(of, how, timed, watch)) if device.type == "cpu" else []
+    by_devices, noted = _by_devices(of, how, timed, watch)
     batch = drawn(of.spec, trial.batch, how.length, how.length, device)
     shares = profiling.shares(lambda: of.rule.learn(batch), device)
-    metrics = {name: value for name, value in by_length[-1].items() if name.startswith("parallel_fraction")}
+    metrics: Point = {n: value for n, value in by_length[-1].items() if n.startswith("parallel_fraction")}
     metrics |= _length(by_length) | _saturation(by_batch) | company(timed)
-    metrics |= {f"share_{part}": share for part, share in shares.items()}
-    return [row(of, made_of, "parallel_fraction", metrics, [*by_length, *by_batch, *by_threads], NOTES)]
+    metrics |= {f"share_{part}": share for part, share in shares.items()} | _devices(by_devices)
+    curve = [*by_length, *by_batch, *by_threads, *by_devices]
+    return [row(of, made_of, "parallel_fraction", metrics, curve, NOTES | noted)]
 
 
 NOTES = {
@@ -176,6 +181,51 @@ def _by_threads(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> 
     timed += found.timings.values()
     for name, timing in found.timings.items():
         yield {"threads": int(name), "step_seconds": timing.seconds, "low": timing.low, "high": timing.high}
+
+
+def _by_devices(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> tuple[list[Point], dict[str, str]]:
+    """One device, two, four, ..., each with a batch of its own; and a note: what it is, or why there is nothing."""
+    devices = _chosen(how.devices, of.device)
+    if len(devices) < 2:
+        return [], {}
+    threads = max(1, torch.get_num_threads() // (len(devices) if of.device.type == "cpu" else 1))
+    race = Race(of.trial, devices, threads, how.length, how.seconds * len(devices), how.rounds)
+    try:
+        found = raced(race, watch)
+    except ReplicaError as error:
+        watch.warn(f"{of.trial.model}: no training on {len(devices)} devices: {error}")
+        return [], {"device_efficiency": f"training on {len(devices)} devices failed: {error}"}
+    timed += found.timings.values()
+    points = [_together(found, size, size * of.trial.batch * how.length) for size in race.sizes]
+    return points, {"device_efficiency": EFFICIENCY}
+
+
+def _chosen(asked: int, device: torch.device) -> tuple[str, ...]:
+    """The devices that learn together. Raises BadInput where so many GPUs are not there."""
+    if device.type == "cpu":
+        return ("cpu",) * asked
+    there = torch.cuda.device_count()
+    if asked > there:
+        raise BadInput(f"probe parallelism: devices={asked}, but there are {there}; take 0 for all of them")
+    return tuple(f"cuda:{number}" for number in range(asked or there))
+
+
+def _together(found: Contest, size: int, tokens: int) -> Point:
+    """Throughput of `size` devices, and what is kept of as many times that of one."""
+    rate = found.of(partial(operator.truediv, tokens), str(size))
+    kept = found.of(operator.truediv, "1", str(size))
+    return {
+        "devices": size,
+        "tokens_per_second": rate.seconds,
+        "low": rate.low,
+        "high": rate.high,
+        **spread("device_efficiency", kept),
+    }
+
+
+def _devices(points: list[Point]) -> Point:
+    """Of all devices together."""
+    return {name: value for name, value in points[-1].items() if name.startswith("device")} if points else {}
 
 
 def _length(points: list[Point]) -> dict[str, float]:

@@ -26,8 +26,9 @@ MEASURED = {  # what a point of a curve holds; of speed, the first that is there
         "batch", "generate_tokens_per_second", "generate_tokens_per_second_low", "generate_tokens_per_second_high",
     ),
     "parallelism": (
-        "length", "batch", "threads", "parallel_fraction", "parallel_fraction_low", "parallel_fraction_high", "chain",
-        "launches", "step_seconds", "step_low", "step_high", "tokens_per_second", "low", "high",
+        "length", "batch", "threads", "devices", "parallel_fraction", "parallel_fraction_low", "parallel_fraction_high",
+        "chain", "launches", "step_seconds", "step_low", "step_high", "tokens_per_second", "low", "high",
+        "device_efficiency", "device_efficiency_low", "device_efficiency_high",
     ),
     "scaling": (
         "length", "width", "step_seconds", "step_low", "step_high", "step_bytes", "step_bytes_low", "step_bytes_high",

@@ -15,11 +15,12 @@ from reports.sections import speed
 from reports.sections.speed import Measured, cell, head, percent
 
 TITLE = "Parallelism"
+SHARED = "device_efficiency"
 EXPLAINED = (
     "How much is done at once: over the positions of a sequence (1: all at the same time; 0: one after another), over "
-    "the sequences of a batch, and over threads. Step times against length are of one sequence; up to the knee they "
-    "hardly grow. A ring marks the knee, or the batch that reaches half of the greatest throughput. Lines through the "
-    "points are their 95 % intervals."
+    "the sequences of a batch, over threads, and over devices that learn together. Step times against length are of "
+    "one sequence; up to the knee they hardly grow. A ring marks the knee, or the batch that reaches half of the "
+    "greatest throughput. Lines through the points are their 95 % intervals."
 )
 
 
@@ -39,9 +40,11 @@ def _section(task: str, found: Sequence[Measured], most: Limits) -> Section:
 
 
 def _overview(task: str, found: Sequence[Measured]) -> Table:
+    several = any(one.get(SHARED) is not None or SHARED in one.notes for one in found)
     columns = (
         "model", "done at once over time", "greatest throughput, tokens/s", "batch at half of it",
         "step at short lengths, ms", "knee, length", "power of length beyond it", "launches a position",
+        *(["kept over devices, %"] if several else []),
     )  # fmt: skip
     rows = tuple(
         (
@@ -53,10 +56,20 @@ def _overview(task: str, found: Sequence[Measured]) -> Table:
             _knee(one),
             cell(one, "slope_exponent", speed.power),
             cell(one, "launches_per_position", words.significant),
+            *([_over_devices(one)] if several else []),
         )
         for one in found
     )
     return _table(f"{words.task(task)}: what is done at once", columns, rows)
+
+
+def _over_devices(one: Measured) -> Cell:
+    """What devices that learn together keep of as many times the throughput of one."""
+    kept, number, span = cell(one, SHARED, percent), one.get("devices"), one.bounds(SHARED)
+    if number is None:
+        return kept
+    told = [speed.between(span, percent), f"of {words.count(number)} devices"]
+    return dataclasses.replace(kept, note=", ".join(t for t in told if t))
 
 
 def _fraction(value: float | None) -> str:
@@ -114,6 +127,8 @@ def _drawings(task: str, found: Sequence[Measured]) -> Iterator[Drawing | None]:
         yield _drawn(task, what, name, series, length, label, words.amount)
     threads = [Series(m.drawn, m.model, _scaled(m, "threads", "low", "high")) for m in found]
     yield _drawn(task, "training step against threads", "threads", threads, "threads", "step, ms", words.significant)
+    devices = [Series(m.drawn, m.model, m.points("tokens_per_second", "low", "high", "devices")) for m in found]
+    yield _drawn(task, "throughput against devices", "devices", devices, "devices", "tokens a second", words.amount)
 
 
 def _scaled(one: Measured, along: str, low: str, high: str) -> list[Point]:
