@@ -131,12 +131,18 @@ class Limits:
 
 MANY = 2000  # rows above which a page holds aggregates
 USUAL = Limits(tasks=24, lines=60, floors=24, seeds=50, answers=60, attention=24, failures=MANY, commands=MANY)
+SNUG = Limits(tasks=24, lines=30, floors=16, seeds=20, answers=20, attention=10, failures=500, commands=MANY)
 TIGHT = Limits(tasks=9, lines=15, floors=12, seeds=5, answers=8, attention=4, failures=100, commands=100)
 
 
 def limits(rows: int) -> Limits:
     """How much a page shows of so many rows."""
     return USUAL if rows <= MANY else TIGHT
+
+
+def less(rows: int) -> tuple[Limits, ...]:
+    """What a page of so many rows that became too large shows instead, step by step."""
+    return (SNUG, TIGHT) if limits(rows) is USUAL else ()
 
 
 def first(items: Iterable[T], most: int, of: int, what: str) -> tuple[list[T], str]:

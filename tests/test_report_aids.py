@@ -184,6 +184,25 @@ def test_a_link_that_leads_nowhere_is_left_out_and_no_anchor_is_given_twice():
     assert (first.anchor, second.anchor, first.tables[0].anchor) == ("part-one", "part-one-2", "table-part-one")
 
 
+def test_a_table_of_sentences_wraps_one_of_words_alone_breaks_them_and_one_of_numbers_does_neither():
+    row = ((Cell("a"), Cell("b")),)
+    tables = (
+        Table("prose", ("h", "i"), row, numbers=(False, False), prose=True),
+        Table("words", ("h", "i"), row),
+        Table("numbers", ("h", "i"), row, numbers=(False, True)),
+    )
+    page = Page("", "", (), (), (), None, (("part", "Part", "", (Section("One", tables=tables),)),), "", "")
+    made = html._files(page)["index.html"].decode()
+    assert re.findall(r"<table([^>]*)>\n<caption><span>(\w+)", made) == [
+        (' class="prose"', "prose"), (' class="words"', "words"), ("", "numbers"),
+    ]  # fmt: skip
+
+
+def test_no_line_ends_between_a_number_and_its_per_cent():
+    assert html.unbroken("77.8 % of 3 % and 100 points") == "77.8\xa0% of 3\xa0% and 100 points"
+    assert html.unbroken("the % of it") == "the % of it"
+
+
 def test_what_stands_behind_a_score_names_every_seed(tmp_path):
     for seed in (3, 4):
         trial(tmp_path, "lstm", "sentiment", seed, artifacts={})

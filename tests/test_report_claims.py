@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.claims import CHAPTERS, SUPPORTED, Claim, Effect, Found, Part, Tried
+from reports.claims import ABSENT, CHAPTERS, SUPPORTED, Claim, Effect, Found, Part, Tried
 from reports.sections import on_trial
 
 
@@ -52,3 +52,9 @@ def test_the_figure_of_claims_tells_each_effect_in_its_own_unit(found):
     assert dict(drawing.behind)["Large"] == (
         "Large, supported: large: one less another +1.50 BLEU (+1.00 to +2.25; 3 seeds)"
     )
+
+
+def test_claims_that_no_run_has_measured_come_last(found):
+    absent = Tried("absent", Claim(CHAPTERS[0], "Absent helps.", "M.", "R.", ()), (), ABSENT)
+    told = on_trial._overview([absent, *found]).tables[0]
+    assert [row[1].text for row in told.rows] == [*["supported"] * 4, ABSENT]

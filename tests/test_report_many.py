@@ -168,16 +168,20 @@ def test_a_page_that_grows_too_large_is_made_again_with_less_of_each_sort(tmp_pa
     run, told = fill(tmp_path / "run", 90, sweep=True, tasks=["sentiment"], items=9), []
     whole = write([run], tmp_path / "whole")
     monkeypatch.setattr(html, "LARGEST", len(whole.read_bytes()) - 1)
-    less = write([run], tmp_path / "less", told.append)
-    assert len(less.read_bytes()) < len(whole.read_bytes())
-    assert f"first {parts.TIGHT.lines} of" in text(less.parent)
-    assert f"first {parts.TIGHT.lines} of" not in text(whole.parent)
-    assert "there are too many to carry inside it" in text(less.parent)
-    assert [line for line in told if "making it again with less of each sort" in line]
-    assert (less.parent / "results.csv").read_bytes() == (whole.parent / "results.csv").read_bytes()
+    snug = write([run], tmp_path / "snug", told.append)
+    monkeypatch.setattr(html, "LARGEST", 1)
+    least = write([run], tmp_path / "least", told.append)
+    assert len(least.read_bytes()) < len(snug.read_bytes()) < len(whole.read_bytes())
+    for most, shown in ((parts.SNUG, snug), (parts.TIGHT, least)):
+        assert f"first {most.lines} of" in text(shown.parent)
+        assert f"first {most.lines} of" not in text(whole.parent)
+        assert (shown.parent / "results.csv").read_bytes() == (whole.parent / "results.csv").read_bytes()
+    assert "there are too many to carry inside it" not in text(snug.parent)
+    assert "there are too many to carry inside it" in text(least.parent)
+    assert len([line for line in told if "making it again with less of each sort" in line]) == 1 + 2
     monkeypatch.setattr(parts, "limits", lambda rows: parts.TIGHT)
     told.clear()
-    write([run], tmp_path / "least", told.append)
+    write([run], tmp_path / "last", told.append)
     assert not [line for line in told if "making it again" in line]
 
 

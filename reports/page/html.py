@@ -34,16 +34,19 @@ def write(runs: Sequence[Path], out: Path, tell: Tell = quiet) -> Path:
 
     `runs` are folders with results.jsonl, of one suite or of several. The page needs no other file. `tell` is told each
     step. Raises ReportError when there is nothing to report or `out` cannot be written, RecordError when a run cannot
-    be read. A page above 5 MB is made again with less of each sort, as for more than 2,000 rows.
+    be read. A page above 5 MB is made again with less of each sort, in two steps; of more than 2,000 rows it starts
+    with the least.
     """
     tell("reading results")
     stored = gather([Path(run) for run in runs])
     tell(f"comparing {words.plural(len(stored.rows), 'row')}")
     with passed_over():
         files = _files(page(stored), tell)
-        if len(files["index.html"]) > LARGEST and parts.limits(len(stored.rows)) is not parts.TIGHT:
+        for less in parts.less(len(stored.rows)):
+            if len(files["index.html"]) <= LARGEST:
+                break
             tell(f"the page has {words.memory(len(files['index.html']))}: making it again with less of each sort")
-            files = _files(page(stored, parts.TIGHT), tell)
+            files = _files(page(stored, less), tell)
         return _put(files, out, frames.trials(stored, frames.MOST), tell)
 
 
@@ -102,6 +105,7 @@ def _page(found: Page, figured: dict[str, Drawn]) -> str:
     environment.filters["data"] = lambda text: base64.b64encode(text.encode()).decode()
     environment.filters["carried"] = lambda cell: carried(cell.text, cell.value)
     environment.filters["hue"] = hue
+    environment.filters["unbroken"] = unbroken
     style = (TEMPLATES / "style.css").read_text("utf-8") + _hues(found)
     script = (TEMPLATES / "script.js").read_text("utf-8")
     page = environment.get_template("index.html.j2")
@@ -120,6 +124,11 @@ def policy(style: str, script: str) -> str:
 
 def _checksum(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def unbroken(sentence: str) -> str:
+    """A sentence in which no line ends between a number and its per cent."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", sentence)
 
 
 def hue(colour: str) -> str:

@@ -108,8 +108,9 @@ def _command(name: str) -> str:
 
 
 def _overview(found: Sequence[Tried]) -> Section:
-    """A line a claim: the verdict, and the effect that decided it."""
-    rows = tuple((_named(one), Cell(one.verdict, strong=one.verdict != ABSENT), *_decided(one)) for one in found)
+    """A line a claim: the verdict, and the effect that decided it; those that no run has measured come last."""
+    lines = sorted(found, key=lambda one: one.verdict == ABSENT)
+    rows = tuple((_named(one), Cell(one.verdict, strong=one.verdict != ABSENT), *_decided(one)) for one in lines)
     table = Table(
         "Claims and verdicts",
         ("claim", "verdict", "what decides it", "effect", "95 % interval", "over"),

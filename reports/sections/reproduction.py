@@ -170,12 +170,14 @@ def sections(stored: Stored, most: Limits) -> list[Section]:
     if all(one.verdict == ABSENT for one in found):
         return []
     topics = dict.fromkeys(one.published.topic for one in found)
+    found.sort(key=lambda one: one.verdict == ABSENT)  # what has an answer comes first, as published otherwise
     return [Section(t, tables=(_table(t, [one for one in found if one.published.topic == t]),)) for t in topics]
 
 
 def _table(topic: str, found: Sequence[Reproduction]) -> Table:
     columns = ("what", "published", "ours", "verdict", "settings of ours", "source")
-    return Table(f"{topic}: published numbers and ours", columns, tuple(_cells(one) for one in found))
+    rows = tuple(_cells(one) for one in found)
+    return Table(f"{topic}: published numbers and ours", columns, rows, numbers=(False,) * len(columns), prose=True)
 
 
 def _cells(one: Reproduction) -> tuple[Cell, ...]:
