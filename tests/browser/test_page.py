@@ -290,6 +290,18 @@ def test_no_page_scrolls_sideways_on_any_screen(pages, opened, name):
     assert not page.locator(".tools:visible, .permalink:visible, .filter:visible").count()
 
 
+def test_paper_leaves_out_what_only_a_screen_has_room_for(pages, opened):
+    page = opened(pages["quick-two-cores"])
+    page.emulate_media(media="print")
+    under = page.locator(".numbers tbody")
+    rows = {under.nth(n).locator("tr").count(): under.nth(n).is_visible() for n in range(under.count())}
+    assert {shown for number, shown in rows.items() if number > 12} == {False}
+    assert {shown for number, shown in rows.items() if number <= 12} == {True}
+    size = "one => parseFloat(getComputedStyle(one).fontSize)"
+    cell = page.locator("#glance td:has(small)").first
+    assert cell.locator("small").first.evaluate(size) < cell.evaluate(size)
+
+
 def test_dark_figures_are_light_on_dark(pages, opened):
     page = opened(pages["rich"], color_scheme="dark")
     colour = "one => getComputedStyle(one).fill.match(/\\d+/g).map(Number)"
