@@ -8,7 +8,6 @@ reservoirpy draws every matrix; torch runs the recurrence over the whole batch.
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -20,10 +19,11 @@ from models import Model, Source, State, teacher_inputs
 from models.layers import cost, scope
 from models.layers.embedding import Patches, target_vocabulary, within
 from models.layers.recurrent import turn
+from models.layers.sparse import Sparse
 from tasks import Batch, Range, Share, Spec
 
 LINKS = 2  # recurrent weights a unit, below which a reservoir may hold no circle: its spectral radius would be zero
-MANY, FEW = 200, 0.2  # units from which, and share of links up to which, a sparse product is the faster one
+MANY, FEW = 200, 0.3  # units from which, and share of links up to which, a sparse product is the faster one
 Units = Annotated[int, Range(3, 20_000)]  # of fewer, reservoirpy finds no spectral radius
 Scale = Annotated[float, Range(0, 1000)]
 States = Annotated[int, Range(0, 1_000_000)]
@@ -171,7 +171,7 @@ class Reservoir(nn.Module):
     def __init__(self, units: int, inputs: int, leak: float, config: EchoState.Config, context: int = 0) -> None:
         super().__init__()
         self.leak = leak
-        self._kept: tuple[Any, Tensor | None] = (None, None)
+        self._kept: tuple[Any, Sparse | None] = (None, None)
         if torch.get_default_device().type == "meta":  # somebody asks how large it would be: nothing is drawn
             shapes = {"recurrent": (units, units), "entry": (inputs, units)} | (
                 {"mix": (context, units)} if context else {}
@@ -222,13 +222,13 @@ class Reservoir(nn.Module):
         """Without the sparse matrix: torch neither copies nor pickles one, and it is soon made again."""
         return self.__dict__ | {"_kept": (None, None)}
 
-    def _links(self) -> Tensor | None:
-        """The recurrence as a sparse matrix where that is faster: on a processor, with many units of few links."""
+    def _links(self) -> Sparse | None:
+        """Twice the recurrence as a sparse matrix where that is faster: on a processor, many units of few links."""
         held = self.recurrent
         mark = (held.data_ptr(), held._version, held.device, held.dtype)
         if self._kept[0] != mark:
             few = held.device.type == "cpu" and len(held) >= MANY and int(held.count_nonzero()) <= FEW * held.numel()
-            self._kept = (mark, _doubled(held.detach()) if few else None)
+            self._kept = (mark, Sparse(2 * held.detach()) if few else None)
         return self._kept[1]
 
     def forward(self, source: Tensor, constant: Float[Tensor, "B N"] | None = None) -> Float[Tensor, "B S N"]:
@@ -249,7 +249,7 @@ class Reservoir(nn.Module):
                 states.append(state)
             return torch.stack(states, 1)
 
-    def _sparsely(self, source: Tensor, constant: Tensor | None, links: Tensor) -> Float[Tensor, "B S N"]:
+    def _sparsely(self, source: Tensor, constant: Tensor | None, links: Sparse) -> Float[Tensor, "B S N"]:
         """The same states, units first: a sparse matrix multiplies columns that lie side by side in memory.
 
         tanh(x) is taken as 2 sigmoid(2x) - 1, a third of its time, and the 2 within stands in `links` and in the
@@ -266,18 +266,9 @@ class Reservoir(nn.Module):
         states, state = torch.empty_like(drive), torch.zeros_like(drive[0])
         with scope.part("recurrence"):
             for now, into in zip(drive.unbind(0), states.unbind(0), strict=True):
-                bent = torch.add(least, torch.addmm(now, links, state).sigmoid_(), alpha=2)
+                bent = torch.add(least, links.plus(now, state).sigmoid_(), alpha=2)
                 state = torch.lerp(state, bent, self.leak, out=into)
         return states.permute(2, 0, 1)
-
-
-def _doubled(matrix: Tensor) -> Tensor:
-    """Twice the matrix, sparse; its places as 32 bits, which MKL would else convert to at every product."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        made = (2 * matrix).to_sparse_csr()
-        rows, columns = made.crow_indices().int(), made.col_indices().int()
-        return torch.sparse_csr_tensor(rows, columns, made.values(), made.shape, check_invariants=True)
 
 
 def _dense(matrix: Any) -> np.ndarray:

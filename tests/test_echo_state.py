@@ -16,6 +16,7 @@ from bench.learning.ridge import Ridge
 from models import Model, State
 from models.echo_state import EchoState, Reservoir
 from models.layers.recurrent import turn
+from models.layers.sparse import WIDE
 from tasks import BOS, EOS, PAD, SPECIALS, Batch, Spec
 
 LABEL = Spec("tokens", source_size=11, target_size=len(SPECIALS) + 3, max_target=1)
@@ -281,11 +282,12 @@ def test_many_units_of_few_links_go_by_a_sparse_product_to_the_same_states(units
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-def test_in_float32_the_sparse_product_and_its_tanh_stay_within_a_millionth(tokens):
+@pytest.mark.parametrize("size", [3, WIDE])
+def test_in_float32_the_sparse_product_and_its_tanh_stay_within_a_millionth(tokens, size):
     layer = Reservoir(
         260, 7, 0.4, dataclasses.replace(SMALL, units=300, writer=300, connectivity=0.05, input_scaling=0.1)
     )
-    source = torch.randint(7, (3, 40)) if tokens else torch.randn(3, 40, 7)
+    source = torch.randint(7, (size, 40)) if tokens else torch.randn(size, 40, 7)
     found, exact = layer(source), layer.double().driven(layer.drive(source if tokens else source.double()))
     assert (found - exact).abs().max() < 1e-6 * exact.abs().max()
 

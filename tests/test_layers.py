@@ -15,6 +15,7 @@ from models.layers import dropout as dropout_file
 from models.layers.dropout import Dropout
 from models.layers.embedding import Door, Embedding, Patches, within
 from models.layers.recurrent import Recurrent, fused, highest, initialised
+from models.layers.sparse import WIDE, Sparse
 from models.transformer import Attention, Block, Transformer, positions
 from tasks import BOS, SPECIALS, UNK, Batch, Spec
 
@@ -391,3 +392,17 @@ def test_on_a_gpu_patches_never_wait_for_the_device():
 
 def test_no_position_of_padding_is_within():
     assert within(torch.tensor([2, 1, 3]), 3, CPU).tolist() == [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("columns", [1, WIDE - 1, WIDE, 3 * WIDE])
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_sparse_matrix_multiplies_as_a_dense_one_does(columns, kind):
+    matrix = torch.randn(13, 31, dtype=kind) * (torch.rand(13, 31) < 0.2)
+    matrix[5] = 0  # a row without anything in it, and the last one
+    matrix[-1] = 0
+    added, dense = torch.randn(13, columns, dtype=kind), torch.randn(31, columns, dtype=kind)
+    before = added.clone(), dense.clone()
+    tolerance = 1e-5 if kind == torch.float32 else 1e-12
+    torch.testing.assert_close(Sparse(matrix).plus(added, dense), added + matrix @ dense, rtol=0, atol=tolerance)
+    assert torch.equal(added, before[0])
+    assert torch.equal(dense, before[1])
