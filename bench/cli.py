@@ -59,7 +59,11 @@ def run(
         bool, typer.Option("--in-process", help="No process for each trial: for a debugger; a crash ends the run.")
     ] = False,
     within: Annotated[
-        float, typer.Option(help="Seconds after which no further trial is begun; 0: never. Run again to go on.", min=0)
+        float,
+        typer.Option(
+            help="Seconds after which no trial begins; one under way has 40 more. 0: never. Run again to go on.",
+            min=0,
+        ),
     ] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16; the same as --set precision=.")] = "",
     compile_: Annotated[

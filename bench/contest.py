@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from bench import disk, identity, record
 from bench.record import Result
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 UNFINISHED = "unfinished"  # below a run's folder: what trials need to go on, a folder each
 CLAIMS = ".claims"  # one byte of this file is locked for each trial under way
 Cell = tuple[Trial, dict[str, str]]  # and what it is made of
+GRACE = 40.0  # seconds that a trial under way may still take when the time that was given is over
 Retry = Literal["none", "failed", "diverged", "all"]
 
 
@@ -34,6 +35,10 @@ class Ended(BaseException):
     def __init__(self, by: int) -> None:
         super().__init__(by)
         self.by = by
+
+
+class TimeIsUp(Exception):
+    """The trial under way was stopped because the time that was given is over; what it needs to go on is stored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Contest:
     ) -> None:
         """Without `workers`, trials run in this process: for a debugger, since a crash then ends the run.
 
-        After `within` seconds no further trial is begun; 0 means that all are.
+        After `within` seconds no further trial is begun, and one that is still under way GRACE seconds later is
+        stopped; 0 means that all run to their end.
         """
         self.end = time.monotonic() + within if within else float("inf")
         self.folder, self.place, self.progress, self.workers, self.retry = folder, place, progress, workers, retry
@@ -77,7 +83,7 @@ class Contest:
         left = [cell for cell, decision in zip(cells, decisions, strict=True) if decision.runs]
         self._recalled([decision for decision in decisions if not decision.runs])
         self.progress.number = begun + len(cells) - len(left)
-        with self._signals():
+        with self._signals(), contextlib.suppress(TimeIsUp):
             others = [cell for cell in self._in_time(left) if not self._claimed(cell, wait=False)]
             for cell in self._in_time(others):
                 self._claimed(cell, wait=True)
@@ -122,6 +128,8 @@ class Contest:
         def pause() -> None:
             time.sleep(0.2)
             self._heed()
+            if self._over():
+                self._given_up(trial)
 
         return pause
 
@@ -151,6 +159,8 @@ class Contest:
         except WorkerError as error:
             return [fault(trial, made_of, "failed", str(error), self.place.environment, error.output)]
         except Stopped:
+            if self._over() and not self.stop:
+                self._given_up(trial)
             raise Ended(self.stop or signal.SIGTERM) from None  # somebody may have told the worker itself
 
     def _here(self, trial: Trial, made_of: dict[str, str], scratch: Path) -> list[Result]:
@@ -164,7 +174,14 @@ class Contest:
         return trials.run(trial, made_of, self.folder, torch.device(self.place.device), watch)
 
     def _stopping(self) -> bool:
-        return bool(self.stop)
+        return bool(self.stop) or self._over()
+
+    def _over(self) -> bool:
+        return time.monotonic() > self.end + GRACE
+
+    def _given_up(self, trial: Trial) -> NoReturn:
+        self.progress.say(f"time is up: {trial.label()} is left where it is; the same command goes on from there")
+        raise TimeIsUp
 
     def _heed(self) -> None:
         if self.stop:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from faults import COPYING, SETTINGS, outcome, run, trial
+from faults import COPYING, SETTINGS, cells, outcome, run, trial
 
-from bench import contest, record
+from bench import contest, identity, record
 from bench.checkpoint import Checkpoints
 from bench.probes import asked
 from bench.train import DivergedError, answers, train
@@ -180,6 +180,46 @@ def test_sigterm_leaves_a_checkpoint_within_five_seconds_and_the_same_command_go
     again.send_signal(signal.SIGINT)
     again.communicate(timeout=20)
     assert again.returncode == 130
+
+
+def test_when_time_is_up_no_trial_begins_and_the_same_command_goes_on(tmp_path):
+    told = []
+    assert run(tmp_path, [trial("lstm"), trial("rnn")], told.append, within=1e-9) == 0
+    assert not (tmp_path / record.RESULTS).exists()
+    assert told[-1] == "time is up: 2 trials left; the same command goes on with them"
+    assert run(tmp_path, [trial("lstm"), trial("rnn")]) == 0
+    assert [row.model for row in record.read(tmp_path)] == ["lstm", "rnn"]
+
+
+def test_a_trial_that_is_under_way_long_after_its_time_is_left_with_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(contest, "GRACE", 0.3)
+    one, told = trial("lstm", updates=100_000), []
+    start = time.monotonic()
+    assert run(tmp_path, [one, trial("rnn")], told.append, within=0.5) == 0
+    assert time.monotonic() - start < 20
+    assert not (tmp_path / record.RESULTS).exists()
+    assert told[-1].endswith("is left where it is; the same command goes on from there")
+    (folder,) = (tmp_path / contest.UNFINISHED).iterdir()
+    assert Checkpoints(folder).newest().numbers["training"]["updates"] > 0
+    known = cells([one])[1]
+    assert contest.decided(known, tmp_path)[0].why == "goes on from its checkpoint"
+
+
+def test_who_waits_for_another_run_waits_no_longer_than_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(contest, "GRACE", 0.1)
+    script = (
+        "import sys, time; from pathlib import Path; from bench.contest import Claims\n"
+        "with Claims(Path(sys.argv[1])).held(sys.argv[2], None): print(flush=True), time.sleep(60)"
+    )
+    known = cells([trial("lstm")])[1]
+    words = [sys.executable, "-c", script, str(tmp_path), identity.name(known[0][1])]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        told = []
+        assert run(tmp_path, [trial("lstm")], told.append, within=0.5) == 0
+        other.kill()
+    assert any("another run is at it; waiting" in line for line in told)
+    assert told[-1].startswith("time is up: lstm on")
 
 
 SAME_BITS = """
