@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import models
-from bench import identity, machine, record, suites
+from bench import clock, identity, machine, record, suites
 from bench.operators import counted
 from bench.probes import asked, parallelism, scaling, throughput
 from bench.probes._timed import drawn, subject, unending
 from bench.trial import Budget, Trial, run
+from bench.watch import Watch
 from models import Model
 from tasks import EOS, BadInput
 
@@ -270,3 +271,63 @@ def test_the_model_is_timed_by_its_own_step_where_positions_come_one_by_one(monk
     assert len(seen) == 5
     assert isinstance(of.model, Model)
     assert of.model.training
+
+
+class Writes(Model):
+    """Keeps the sources that it is to answer, and has no memory for many of them."""
+
+    def __init__(self, most):
+        super().__init__(asked.task(trial()).spec)
+        self.most, self.asked = most, []
+
+    def encode(self, source, source_length, room):
+        raise NotImplementedError
+
+    def step(self, token, state):
+        raise NotImplementedError
+
+    def generate(self, source, source_length, room):
+        if len(source) > self.most:
+            raise torch.OutOfMemoryError
+        self.asked.append((len(source), len({tuple(row) for row in source.tolist()}), room))
+
+
+def test_a_batch_larger_than_the_test_split_holds_its_items_again():
+    task = asked.tested(trial())
+    there = len(task.items("test"))
+    one = Writes(10**6)
+    for size in (there - 1, 3 * there + 1):
+        throughput._writer(one, task, size, 4, CPU)()
+    assert one.asked == [(there - 1, there - 1, 4), (3 * there + 1, there, 4)]
+
+
+def paced(pace, most=10**6):
+    """The curve of writing where a contest says that an item takes `pace(size)` seconds."""
+    of, one = subject(trial(), CPU), Writes(most)
+
+    def contest(calls, device, seconds, rounds):
+        for call in calls.values():
+            call()
+        took = pace(one.asked[-1][0])
+        return clock.Contest({name: [took] * 7 for name in calls}, [0.0] * 7, dict.fromkeys(calls, took))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(throughput, "contest", contest)
+        patched.setattr(throughput, "unending", lambda model: one)
+        metrics, curve, _ = throughput._writing(of, asked.tested(trial()), throughput.Config(), Watch())
+    return metrics["generate_best_batch"], [point["batch"] for point in curve]
+
+
+@pytest.mark.parametrize(
+    ("pace", "most", "best", "tried"),
+    [
+        (lambda size: 0.01, 10**6, 65_536, [4**k for k in range(9)]),  # ever faster
+        (lambda size: 0.01 * max(1, size / 16), 10**6, 16, [1, 4, 16, 64]),  # full from 16 on
+        (lambda size: 0.01, 300, 256, [1, 4, 16, 64, 256]),  # no memory for more
+        (lambda size: 0.7 * size**0.5, 10**6, 16, [1, 4, 16]),  # too slow to go on
+    ],
+)
+def test_the_batch_that_writes_is_multiplied_until_it_gains_nothing_takes_too_long_or_does_not_fit(
+    pace, most, best, tried
+):
+    assert paced(pace, most) == (best, tried)

@@ -17,14 +17,15 @@ from bench.probes import asked
 from bench.probes._timed import Subject, company, row, spread, subject, unending
 from bench.record import Result
 from bench.sizes import state_bytes
-from bench.train import room
+from bench.train import OutOfMemoryError, room
 from bench.trial import Trial
 from bench.watch import Watch
 from models import Model
 from tasks import Batch, Range, Settings, Task, collate
 
-BATCHES = (1, 4, 16, 64, 256, 1024)  # sizes tried for the fastest writing
-GAIN = 1.05  # a larger batch that is not this much faster is the last
+BATCHES = tuple(4**k for k in range(9))  # sizes tried for the fastest writing
+GAIN = 1.05  # a larger batch that is not this much faster is the last,
+LONGEST = 2.0  # as is one whose answers take so many seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,16 +128,17 @@ def _writing(
         metrics |= spread("token_seconds", each)
     timed, curve = [found.timings["whole"]], []
     for size in BATCHES:
-        if size > len(task.items("test")):
-            break
         watch.alive()
-        call = {"write": _writer(model, task, size, long, of.device)}
-        wrote = contest(call, of.device, min(2.0, how.seconds), min(7, how.rounds))
+        try:
+            call = {"write": _writer(model, task, size, long, of.device)}
+            wrote = contest(call, of.device, min(2.0, how.seconds), min(7, how.rounds))
+        except OutOfMemoryError:
+            break
         rate = _rate("generate_tokens_per_second", wrote, "write", float(size * long))
         curve.append({"batch": size, **rate})
         timed.append(wrote.timings["write"])
         rates = [point["generate_tokens_per_second"] for point in curve]
-        if len(rates) > 1 and rates[-1] < GAIN * rates[-2]:
+        if wrote.timings["write"].seconds > LONGEST or (len(rates) > 1 and rates[-1] < GAIN * rates[-2]):
             break
     best = max(curve, key=lambda point: point["generate_tokens_per_second"])
     for name, point in (("1", curve[0]), ("best", best)):
@@ -147,12 +149,18 @@ def _writing(
 
 
 def _writer(model: Model, task: Task, size: int, long: int, device: torch.device) -> Callable[[], object]:
-    """Greedy answers of exactly `long` tokens to the middle items of the test split by length."""
+    """Greedy answers of exactly `long` tokens to the middle items of the test split by length, all again if too few."""
     items = task.items("test")
     by_length = sorted(range(len(items)), key=lambda i: items.source_lengths[i])
-    start = (len(items) - size) // 2
-    batch = collate(items, by_length[start : start + size], task.spec).to(device)
-    return lambda: model.generate(batch.source, batch.source_length, room=long)
+    start = max(0, (len(items) - size) // 2)
+    chosen = list(itertools.islice(itertools.cycle(by_length[start : start + size]), size))
+    batch = collate(items, chosen, task.spec).to(device)
+
+    def write() -> None:
+        with room(batch):
+            model.generate(batch.source, batch.source_length, room=long)
+
+    return write
 
 
 def _costs(of: Subject, batches: list[Batch], notes: dict[str, str]) -> dict[str, float | int]:
