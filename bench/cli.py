@@ -61,7 +61,7 @@ def run(
     within: Annotated[
         float,
         typer.Option(
-            help="Seconds after which no trial begins; one under way has 40 more. 0: never. Run again to go on.",
+            help="Seconds after which no trial begins; 40 later one is stopped. 0: never. Run again to go on.",
             min=0,
         ),
     ] = 0,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 UNFINISHED = "unfinished"  # below a run's folder: what trials need to go on, a folder each
 CLAIMS = ".claims"  # one byte of this file is locked for each trial under way
 Cell = tuple[Trial, dict[str, str]]  # and what it is made of
-GRACE = 40.0  # seconds that a trial under way may still take when the time that was given is over
+GRACE = 40.0  # seconds that a trial under way may still take when the time that was given is over; the first has all
 Retry = Literal["none", "failed", "diverged", "all"]
 
 
@@ -38,7 +38,7 @@ class Ended(BaseException):
 
 
 class TimeIsUp(Exception):
-    """The trial under way was stopped because the time that was given is over; what it needs to go on is stored."""
+    """The time that was given is over, and this run does no more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +67,14 @@ class Contest:
         """Without `workers`, trials run in this process: for a debugger, since a crash then ends the run.
 
         After `within` seconds no further trial is begun, and one that is still under way GRACE seconds later is
-        stopped; 0 means that all run to their end.
+        stopped, unless it is the run's first, so that every run comes further; 0 means that all run to their end.
         """
         self.end = time.monotonic() + within if within else float("inf")
         self.folder, self.place, self.progress, self.workers, self.retry = folder, place, progress, workers, retry
         self.claims = Claims(folder)
         self.stop = 0  # the signal that asked for an end
         self.failed = 0
+        self.ended = 0  # trials that this run brought to an end
 
     def run(self, cells: list[Cell], begun: int = 0) -> int:
         """Runs what is to be run, after `begun` trials of others; how many failed. Raises Ended, RecordError."""
@@ -93,7 +94,9 @@ class Contest:
         """The cells that may still begin."""
         for number, cell in enumerate(cells):
             if time.monotonic() > self.end:
-                self.progress.say(f"time is up: {len(cells) - number} trials left; the same command goes on with them")
+                left = len(cells) - number
+                many = f"{left} trials left; the same command goes on with them"
+                self.progress.say(f"time is up: {many if left > 1 else '1 trial left; the same command runs it'}")
                 return
             yield cell
 
@@ -128,8 +131,9 @@ class Contest:
         def pause() -> None:
             time.sleep(0.2)
             self._heed()
-            if self._over():
-                self._given_up(trial)
+            if time.monotonic() > self.end:
+                self.progress.say(f"time is up: {trial.label()} is still another run's")
+                raise TimeIsUp
 
         return pause
 
@@ -146,6 +150,7 @@ class Contest:
             else:
                 self.progress.end(f"{row.status}: {row.reason}")
         disk.cleared(scratch)
+        self.ended += 1
         self.failed += any(row.status != "ok" for row in rows)
         self._heed()
 
@@ -160,7 +165,7 @@ class Contest:
             return [fault(trial, made_of, "failed", str(error), self.place.environment, error.output)]
         except Stopped:
             if self._over() and not self.stop:
-                self._given_up(trial)
+                self._given_up(trial, scratch)
             raise Ended(self.stop or signal.SIGTERM) from None  # somebody may have told the worker itself
 
     def _here(self, trial: Trial, made_of: dict[str, str], scratch: Path) -> list[Result]:
@@ -177,10 +182,12 @@ class Contest:
         return bool(self.stop) or self._over()
 
     def _over(self) -> bool:
-        return time.monotonic() > self.end + GRACE
+        return self.ended > 0 and time.monotonic() > self.end + GRACE
 
-    def _given_up(self, trial: Trial) -> NoReturn:
-        self.progress.say(f"time is up: {trial.label()} is left where it is; the same command goes on from there")
+    def _given_up(self, trial: Trial, scratch: Path) -> NoReturn:
+        left = "is left where it is; the same command goes on from there"
+        told = left if _goes_on(scratch) else "was stopped; the same command begins it anew"
+        self.progress.say(f"time is up: {trial.label()} {told}")
         raise TimeIsUp
 
     def _heed(self) -> None:
@@ -251,13 +258,18 @@ def _decision(trial: Trial, made_of: dict[str, str], latest: dict[str, Result], 
         how = f"it {'failed' if row.status == 'failed' else 'was ' + row.status}" if row.status != "ok" else "stored"
         why = f"again: {how} before" if again else how + (f" ({row.reason})" if row.reason else f", {row.time}")
         return Decision(trial, name, again, why, row.status)
-    if (folder / UNFINISHED / name).is_dir() and any((folder / UNFINISHED / name).glob("*.json")):
+    if _goes_on(folder / UNFINISHED / name):
         return Decision(trial, name, True, "goes on from its checkpoint")
     like = [r for r in latest.values() if r.made_of and _cell(r) == (trial.probe, trial.model, trial.task, trial.seed)]
     if not like:
         return Decision(trial, name, True, "not in the folder yet")
     nearest = min((identity.difference(made_of, r.made_of) for r in like), key=len)
     return Decision(trial, name, True, "changed since it was stored: " + "; ".join(nearest))
+
+
+def _goes_on(scratch: Path) -> bool:
+    """Whether a trial has left there what it needs to go on."""
+    return scratch.is_dir() and any(scratch.glob("*.json"))
 
 
 def _cell(row: Result) -> tuple[str, str, str, int]:

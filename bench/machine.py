@@ -88,6 +88,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     """What a reader must know to judge or repeat a number."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        **({"gpus": torch.cuda.device_count()} if device.type == "cuda" else {}),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),

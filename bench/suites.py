@@ -49,7 +49,7 @@ def gpu() -> list[Trial]:
 
 
 def long_quick() -> list[Trial]:
-    """Memory, extrapolation, gradients, lengths and data at lengths of about 50; one seed, 10 minutes on two cores."""
+    """Memory, extrapolation, gradients, lengths and data at lengths of about 50; one seed, 5 minutes on two cores."""
     return variants("long-quick", None, None, None)
 
 

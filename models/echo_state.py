@@ -216,10 +216,13 @@ class Reservoir(nn.Module):
 
     def tick(self, state: Float[Tensor, "B N"], drive: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         """The next state."""
-        links = self._links()
+        links = None if torch.compiler.is_compiling() else self._links()
         if links is None or state.requires_grad or drive.requires_grad:
-            return torch.lerp(state, torch.addmm(drive, state, self.recurrent.T).tanh(), self.leak)
+            return self._densely(state, drive)
         return torch.lerp(state, _bent(links.plus(2 * drive.T, state.T.contiguous())).T, self.leak)
+
+    def _densely(self, state: Float[Tensor, "B N"], drive: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+        return torch.lerp(state, torch.addmm(drive, state, self.recurrent.T).tanh(), self.leak)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the sparse matrix: torch neither copies nor pickles one, and it is soon made again."""
@@ -228,9 +231,11 @@ class Reservoir(nn.Module):
     def _links(self) -> Sparse | None:
         """Twice the recurrence as a sparse matrix where that is faster: on a processor, many units of few links."""
         held = self.recurrent
+        if held.device.type != "cpu":
+            return None
         mark = (held.data_ptr(), held._version, held.device, held.dtype)
         if self._kept[0] != mark:
-            few = held.device.type == "cpu" and len(held) >= MANY and int(held.count_nonzero()) <= FEW * held.numel()
+            few = len(held) >= MANY and int(held.count_nonzero()) <= FEW * held.numel()
             self._kept = (mark, Sparse(2 * held.detach()) if few else None)
         return self._kept[1]
 
@@ -248,7 +253,7 @@ class Reservoir(nn.Module):
         state, states = torch.zeros_like(drive[:, 0]), []
         with scope.part("recurrence"):
             for now in drive.unbind(1):
-                state = self.tick(state, now)
+                state = self._densely(state, now)
                 states.append(state)
             return torch.stack(states, 1)
 

@@ -51,13 +51,13 @@ def cells(trials):
     return place, [(one, asked.vouched(one, place)) for one in trials]
 
 
-def run(folder, trials=None, heard=lambda line: None, within=0.0):
+def run(folder, trials=None, heard=lambda line: None, within=0.0, workers=None):
     """A contest in this process; `heard` gets every line a person would see."""
     place, known = cells(trials or suite())
     progress = Progress(len(known), Console(file=io.StringIO(), width=300))
     say = progress.say
     progress.say = lambda line: (heard(line), say(line))[1]
-    return contest.Contest(folder, place, progress, None, within=within).run(known)
+    return contest.Contest(folder, place, progress, workers, within=within).run(known)
 
 
 def outcome(folder):

@@ -7,9 +7,10 @@ import torch
 from torch import distributed, multiprocessing
 
 from bench import clock
-from bench.probes import _replicas, parallelism
+from bench.probes import _replicas, asked, parallelism
 from bench.probes._replicas import Race, ReplicaError, raced
 from bench.probes._timed import drawn, subject
+from bench.trial import Place
 from bench.watch import Stopped, Watch
 from tasks import BadInput, Batch
 from tests.test_speed_probes import BRIEF, CPU, SETTINGS, measured, trial
@@ -78,7 +79,9 @@ def test_parallelism_over_two_processes_is_told_beside_that_of_one(tmp_path):
     assert points[2]["low"] <= points[2]["tokens_per_second"] <= points[2]["high"]
     assert 0 < row.metrics["device_efficiency"] < 4
     assert row.metrics["devices"] == 2
-    assert "over n times those of one" in row.config["notes"]["device_efficiency"]
+    assert row.config["notes"]["device_efficiency"].endswith(
+        "over n times those of one; a device is a process of 1 thread"
+    )
 
 
 def test_a_cpu_is_one_device_unless_processes_are_asked_for(tmp_path):
@@ -88,11 +91,22 @@ def test_a_cpu_is_one_device_unless_processes_are_asked_for(tmp_path):
     assert parallelism._chosen(3, CPU) == ("cpu",) * 3
 
 
-def test_more_gpus_than_there_are_is_a_clear_error(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert parallelism._chosen(0, torch.device("cuda")) == ("cuda:0", "cuda:1")
-    with pytest.raises(BadInput, match="devices=3, but there are 2"):
-        parallelism._chosen(3, torch.device("cuda"))
+def test_all_gpus_learn_together_unless_one_was_named_or_fewer_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert parallelism._chosen(0, torch.device("cuda")) == ("cuda:0", "cuda:1", "cuda:2")
+    assert parallelism._chosen(2, torch.device("cuda")) == ("cuda:0", "cuda:1")
+    assert parallelism._chosen(0, torch.device("cuda:1")) == ("cuda:1",)
+    assert parallelism._chosen(2, torch.device("cuda:1")) == ("cuda:1", "cuda:0")
+
+
+def test_more_gpus_than_there_are_is_a_clear_error_before_anything_is_timed():
+    place = Place("cuda", True, 2, {"gpus": 2})
+    asked.vouched(trial("rnn", "parallelism", probe_settings={"devices": 2}), place)
+    with pytest.raises(BadInput, match="devices=3, but there are 2; take 0 for all of them"):
+        asked.vouched(trial("rnn", "parallelism", probe_settings={"devices": 3}), place)
+    one = dataclasses.replace(place, environment={"gpus": 1})
+    made = [asked.vouched(trial("rnn", "parallelism"), where) for where in (place, one)]
+    assert made[0]["machine"] != made[1]["machine"]
 
 
 def race(one, devices=2, **changes):
@@ -107,7 +121,7 @@ def test_groups_double_up_to_all():
 
 def test_what_a_process_raises_is_told_and_costs_no_other_measurement(tmp_path, monkeypatch):
     broken = race(trial("rnn", "parallelism", model_settings={"hidden": -1}))
-    with pytest.raises(ReplicaError, match="hidden"):
+    with pytest.raises(ReplicaError, match=r"^BadInput: .*hidden"):
         raced(broken, Watch())
 
     def fails(*told):
@@ -124,7 +138,7 @@ def test_a_stop_ends_the_processes():
 
     def stopping():
         ended.append(multiprocessing.active_children())
-        return len(ended) > 1
+        return len(ended) > 2
 
     with pytest.raises(Stopped):
         raced(race(trial("rnn", "parallelism"), seconds=600.0, rounds=1000), Watch(stopping=stopping))

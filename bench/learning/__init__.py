@@ -46,7 +46,7 @@ class Rule(ABC):
 
     @abstractmethod
     def spread(self, group: ProcessGroup) -> None:
-        """Learns together with the replicas of a process group from now on: their candidates are the same."""
+        """Learns with the replicas of a process group from now on: their finished candidates have equal weights."""
 
     @abstractmethod
     def flops(self, forward: dict[str, float], tokens: int) -> float:

@@ -8,7 +8,9 @@ each take the places of devices.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import signal
@@ -25,11 +27,13 @@ from bench import clock, machine
 from bench.clock import Contest
 from bench.meters import Company
 from bench.probes._timed import drawn, subject
+from bench.train import room
 from bench.trial import Trial
 from bench.watch import Watch
 from bench.workers.line import die_with_parent
 
-MET, FOUND = "met", "found.json"  # where processes find each other, and what the first of them leaves
+MET, ALIVE, FOUND, RAISED = "met", "alive", "found.json", "raised"  # files by which processes and their parent speak
+PATIENCE = datetime.timedelta(minutes=5)  # after which a process that waits for the others gives up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,69 +59,104 @@ class ReplicaError(RuntimeError):
 
 
 def raced(race: Race, watch: Watch) -> Contest:
-    """Seconds of an update by the number of devices, as text. Raises ReplicaError with what the first of them said."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Seconds of an update by the number of devices, as text. Raises ReplicaError with what was raised first, Stopped.
+
+    The watch hears of life when the processes have done something, so that its owner sees when they hang.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         group = start_processes(_replica, (race, folder), nprocs=len(race.devices), join=False, start_method="spawn")
         try:
+            seen = 0.0
             while not group.join(timeout=0.2):
-                watch.alive()
-        except ProcessException as error:
-            raise ReplicaError(_last_line(error)) from error
+                last, seen = seen, _beat(folder)
+                if seen != last or watch.stopping():
+                    watch.alive()
+            return Contest(**json.loads((folder / FOUND).read_text(encoding="utf-8")))
+        except (ProcessException, OSError) as error:
+            raise ReplicaError(_first_fault(folder) or _last_line(error)) from error
         finally:
             for process in group.processes:
                 process.kill()
-        return Contest(**json.loads((Path(folder) / FOUND).read_text(encoding="utf-8")))
+                process.join()
+
+
+def _beat(folder: Path) -> float:
+    """When the processes last did something together."""
+    with contextlib.suppress(OSError):
+        return (folder / ALIVE).stat().st_mtime
+    return 0.0
+
+
+def _first_fault(folder: Path) -> str:
+    """What the process that failed first raised."""
+    with contextlib.suppress(OSError):
+        return (folder / RAISED).read_text(encoding="utf-8")
+    return ""
 
 
 def _last_line(error: Exception) -> str:
-    """Of a traceback that came as text, what was raised."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
 
-def _replica(rank: int, race: Race, folder: str) -> None:
-    """The life of one process."""
+def _replica(rank: int, race: Race, folder: Path) -> None:
+    """The life of one process, which leaves what came of it in `folder`."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when it ends
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine, whatever its name resolves to
+    try:
+        found = _run(rank, race, folder)
+    except Exception as error:
+        with contextlib.suppress(FileExistsError), (folder / RAISED).open("x", encoding="utf-8") as file:
+            file.write(" ".join(f"{type(error).__name__}: {error}".splitlines()[:1]))
+        raise  # without leaving the group, which could wait for those that are in the middle of something
+    if rank == 0:
+        (folder / FOUND).write_text(json.dumps(dataclasses.asdict(found)), encoding="utf-8")
+    distributed.destroy_process_group()
+
+
+def _run(rank: int, race: Race, folder: Path) -> Contest:
     device = machine.prepare(race.devices[rank], race.threads)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{Path(folder) / MET}", rank=rank, world_size=len(race.devices)
-    )
-    try:
-        found = _contest({size: _learning(race, size, rank, device) for size in race.sizes}, race, device)
-        if rank == 0:
-            (Path(folder) / FOUND).write_text(json.dumps(dataclasses.asdict(found)), encoding="utf-8")
-    finally:
-        distributed.destroy_process_group()
+    meeting = f"file://{folder / MET}"
+    size = len(race.devices)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size, timeout=PATIENCE)
+    calls = {size: _learning(race, size, rank, device) for size in race.sizes}
+    return _contest(calls, race, device, folder / ALIVE)
 
 
 def _learning(race: Race, size: int, rank: int, device: torch.device) -> Callable[[], object]:
     """An update of the first `size` replicas together; of the others, nothing."""
-    group = distributed.new_group(list(range(size)), backend="nccl" if device.type == "cuda" else "gloo")
+    kind = "nccl" if device.type == "cuda" else "gloo"
+    group = distributed.new_group(list(range(size)), backend=kind, timeout=PATIENCE)
     if rank >= size:
         return lambda: None
     of = subject(race.trial, device)
     if size > 1:
         of.rule.spread(group)
     batch = drawn(of.spec, race.trial.batch, race.length, race.length, device, seed=rank)
-    return lambda: of.rule.learn(batch)
+
+    def learn() -> None:
+        with room(batch):
+            of.rule.learn(batch)
+
+    return learn
 
 
-def _contest(calls: dict[int, Callable[[], object]], race: Race, device: torch.device) -> Contest:
+def _contest(calls: dict[int, Callable[[], object]], race: Race, device: torch.device, alive: Path) -> Contest:
     """As `clock.contest`, by all processes in step; what the first of them decides holds for all."""
     first, repeats = {}, {}
     for size, call in calls.items():
-        times: list[float] = []
+        times = [clock.once(call, device)]
         start = time.perf_counter()
-        while _agreed(not times or not clock.steady(times, time.perf_counter() - start)):
+        while _agreed(not clock.steady(times, time.perf_counter() - start), alive):
             times.append(clock.once(call, device))
         first[str(size)], usual = _most(times[0]), _most(clock.usual_of(times))
         repeats[size] = clock.filling(usual)
     timed, order = clock.Rounds(race.seconds, race.rounds), list(calls)
-    while _agreed(timed.more):
+    while _agreed(timed.more, alive):
         distributed.barrier()
         company, own, took = Company(), time.process_time(), {}
         for size in order:
@@ -129,10 +168,11 @@ def _contest(calls: dict[int, Callable[[], object]], race: Race, device: torch.d
     return timed.contest(first)
 
 
-def _agreed(yes: bool) -> bool:
-    """What the first process thinks."""
+def _agreed(yes: bool, alive: Path) -> bool:
+    """What the first process thinks; all have come so far."""
     told = torch.tensor(int(yes))
     distributed.broadcast(told, 0)
+    alive.touch()
     return bool(told)
 
 

@@ -64,6 +64,8 @@ def probe(trial: Trial) -> Any:
 def vouched(trial: Trial, place: Place) -> dict[str, str]:
     """What the trial is made of; every name, setting and file in it is good. Raises BadInput."""
     one, how = task(trial), dataclasses.asdict(probe(trial))
+    if check := getattr(importlib.import_module(f"bench.probes.{trial.probe}"), "vouch", None):
+        check(probe(trial), place)
     precise = machine.precision(place.bfloat16, trial.precision)
     if trial.probe == "floor":
         exact = dataclasses.replace(trial, task_settings=config(one), precision="")
@@ -84,7 +86,8 @@ def vouched(trial: Trial, place: Place) -> dict[str, str]:
 
 def _machine(place: Place) -> str:
     """What another clock belongs to."""
-    return ", ".join(str(place.environment.get(part, "unknown")) for part in ("processor", "device"))
+    several = [f"{place.environment['gpus']} GPUs"] if place.environment.get("gpus", 1) > 1 else []
+    return ", ".join([*(str(place.environment.get(part, "unknown")) for part in ("processor", "device")), *several])
 
 
 def built(trial: Trial, device: torch.device) -> Model:

@@ -23,13 +23,12 @@ from bench.probes._replicas import Race, ReplicaError, raced
 from bench.probes._timed import Subject, company, drawn, row, spread, subject
 from bench.record import Result
 from bench.train import OutOfMemoryError, room
-from bench.trial import Trial
+from bench.trial import Place, Trial
 from bench.watch import Watch
 from models import Model
 from tasks import BadInput, Batch, Range, Settings
 
 BRIEF = 8  # source tokens where only the writing is looked at
-EFFICIENCY = "tokens/s of all devices, each learning from a batch of its own (data parallel), over n times those of one"
 Point = dict[str, float | int]
 
 
@@ -49,11 +48,12 @@ class Config(Settings):
 def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, watch: Watch) -> list[Result]:
     """Times one model against length, batch, threads and devices."""
     of, how = subject(trial, device), asked.probe(trial)
+    devices = _chosen(how.devices, device)
     timed: list[Timing] = []
     by_length = list(_by_length(of, how, timed, watch))
     by_batch = list(_by_batch(of, how, timed, watch))
     by_threads = list(_by_threads(of, how, timed, watch)) if device.type == "cpu" else []
-    by_devices, noted = _by_devices(of, how, timed, watch)
+    by_devices, noted = _by_devices(of, how, devices, timed, watch)
     batch = drawn(of.spec, trial.batch, how.length, how.length, device)
     shares = profiling.shares(lambda: of.rule.learn(batch), device)
     metrics: Point = {n: value for n, value in by_length[-1].items() if n.startswith("parallel_fraction")}
@@ -183,13 +183,24 @@ def _by_threads(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> 
         yield {"threads": int(name), "step_seconds": timing.seconds, "low": timing.low, "high": timing.high}
 
 
-def _by_devices(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> tuple[list[Point], dict[str, str]]:
+def vouch(how: Config, place: Place) -> None:
+    """Raises BadInput where so many devices are not there."""
+    there = place.environment.get("gpus", how.devices)
+    if place.kind == "cuda" and how.devices > there:
+        raise BadInput(f"probe parallelism: devices={how.devices}, but there are {there}; take 0 for all of them")
+
+
+def _by_devices(
+    of: Subject, how: Config, devices: tuple[str, ...], timed: list[Timing], watch: Watch
+) -> tuple[list[Point], dict[str, str]]:
     """One device, two, four, ..., each with a batch of its own; and a note: what it is, or why there is nothing."""
-    devices = _chosen(how.devices, of.device)
     if len(devices) < 2:
         return [], {}
     threads = max(1, torch.get_num_threads() // (len(devices) if of.device.type == "cpu" else 1))
-    race = Race(of.trial, devices, threads, how.length, how.seconds * len(devices), how.rounds)
+    race = Race(of.trial, devices, threads, how.length, how.seconds, how.rounds)
+    race = dataclasses.replace(race, seconds=how.seconds * len(race.sizes))
+    if of.device.type == "cuda":
+        torch.cuda.empty_cache()  # the first of the processes computes on the same device
     try:
         found = raced(race, watch)
     except ReplicaError as error:
@@ -197,17 +208,26 @@ def _by_devices(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> 
         return [], {"device_efficiency": f"training on {len(devices)} devices failed: {error}"}
     timed += found.timings.values()
     points = [_together(found, size, size * of.trial.batch * how.length) for size in race.sizes]
-    return points, {"device_efficiency": EFFICIENCY}
+    return points, {"device_efficiency": _meant(of, threads)}
 
 
-def _chosen(asked: int, device: torch.device) -> tuple[str, ...]:
-    """The devices that learn together. Raises BadInput where so many GPUs are not there."""
+def _meant(of: Subject, threads: int) -> str:
+    """What the efficiency is of, and what it leaves out."""
+    told = "tokens/s of all devices, each learning from a batch of its own (data parallel), over n times those of one"
+    if of.device.type == "cpu":
+        told += f"; a device is a process of {threads} {'thread' if threads == 1 else 'threads'}"
+    alone = "; sums of a readout are added up when it is solved, which is not timed"
+    return told + (alone if of.model.learning == "ridge" else "")
+
+
+def _chosen(wanted: int, device: torch.device) -> tuple[str, ...]:
+    """The devices that learn together, the trial's own first; of a GPU that was named by its number that one alone."""
     if device.type == "cpu":
-        return ("cpu",) * asked
-    there = torch.cuda.device_count()
-    if asked > there:
-        raise BadInput(f"probe parallelism: devices={asked}, but there are {there}; take 0 for all of them")
-    return tuple(f"cuda:{number}" for number in range(asked or there))
+        return ("cpu",) * wanted
+    own = device.index or 0
+    others = [number for number in range(torch.cuda.device_count()) if number != own]
+    number = wanted or (1 + len(others) if device.index is None else 1)
+    return tuple(f"cuda:{one}" for one in [own, *others][:number])
 
 
 def _together(found: Contest, size: int, tokens: int) -> Point:

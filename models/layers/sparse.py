@@ -26,7 +26,7 @@ class Sparse:
         self.starts = rows[:-1].contiguous()
 
     def plus(self, added: Float[Tensor, "R B"], dense: Float[Tensor, "C B"]) -> Float[Tensor, "R B"]:
-        """`added` + M `dense`, of a memory of its own."""
+        """`added` + M `dense`, a new tensor; all three of one type of number."""
         if dense.shape[1] < WIDE or dense.dtype != torch.float32:
             return torch.addmm(added, self.product, dense)
         # each row of the product is a weighted sum of rows, which is a bag of embeddings
