@@ -318,6 +318,24 @@ def paced(pace, most=10**6):
     return metrics["generate_best_batch"], [point["batch"] for point in curve]
 
 
+def test_an_end_of_growth_that_was_not_seen_is_a_note_and_no_number():
+    def points(*rates):
+        return [
+            {"batch": 2**k, "tokens_per_second": rate, "low": 0.97 * rate, "high": 1.03 * rate}
+            for k, rate in enumerate(rates)
+        ]
+
+    seen, notes = parallelism._saturation(points(*(900 * 2**k / (2**k + 5) for k in range(9))))
+    assert not notes
+    assert seen["half_batch"] == pytest.approx(5, rel=0.1)
+    assert seen["greatest_tokens_per_second"] == pytest.approx(900, rel=0.1)
+    seen, notes = parallelism._saturation(points(*(100 * 2**k for k in range(5))))
+    assert not seen
+    assert set(notes) == {"greatest_tokens_per_second", "half_batch"}
+    assert "still growing, or too noisy, at batch 16" in notes["half_batch"]
+    assert parallelism._saturation([]) == ({}, {})
+
+
 @pytest.mark.parametrize(
     ("pace", "most", "best", "tried"),
     [

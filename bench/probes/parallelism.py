@@ -28,6 +28,7 @@ from bench.watch import Watch
 from models import Model
 from tasks import BadInput, Batch, Range, Settings
 
+BOUNDED = 10  # times the largest throughput measured, above which the end of its interval says nothing
 BRIEF = 8  # source tokens where only the writing is looked at
 Point = dict[str, float | int]
 
@@ -57,10 +58,11 @@ def run(trial: Trial, made_of: dict[str, str], out: Path, device: torch.device, 
     batch = drawn(of.spec, trial.batch, how.length, how.length, device)
     shares = profiling.shares(lambda: of.rule.learn(batch), device)
     metrics: Point = {n: value for n, value in by_length[-1].items() if n.startswith("parallel_fraction")}
-    metrics |= _length(by_length) | _saturation(by_batch) | company(timed)
+    saturation, open_end = _saturation(by_batch)
+    metrics |= _length(by_length) | saturation | company(timed)
     metrics |= {f"share_{part}": share for part, share in shares.items()} | _devices(by_devices)
     curve = [*by_length, *by_batch, *by_threads, *by_devices]
-    return [row(of, made_of, "parallel_fraction", metrics, curve, NOTES | noted)]
+    return [row(of, made_of, "parallel_fraction", metrics, curve, NOTES | noted | open_end)]
 
 
 NOTES = {
@@ -261,9 +263,16 @@ def _length(points: list[Point]) -> dict[str, float]:
     return metrics
 
 
-def _saturation(points: list[Point]) -> dict[str, float]:
+def _saturation(points: list[Point]) -> tuple[dict[str, float], dict[str, str]]:
+    """The greatest throughput and the batch at half of it; or a note, where what was measured does not bound them."""
     found = curves.saturation(Curve.of([(p["batch"], p["tokens_per_second"], p["low"], p["high"]) for p in points]))
-    return told("greatest_tokens_per_second", found[0]) | told("half_batch", found[1]) if found else {}
+    if found is None:
+        return {}, {}
+    greatest, half = found
+    if greatest.high > BOUNDED * max(p["tokens_per_second"] for p in points):
+        why = f"throughput was still growing, or too noisy, at batch {points[-1]['batch']}, the largest that was tried"
+        return {}, {"greatest_tokens_per_second": why, "half_batch": why}
+    return told("greatest_tokens_per_second", greatest) | told("half_batch", half), {}
 
 
 def told(name: str, fitted: Fitted) -> dict[str, float]:
