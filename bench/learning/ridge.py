@@ -75,19 +75,23 @@ class Ridge(Rule):
         """Adds one batch to the sums; products in float32, sums in float64."""
         features = self.model(batch).flatten(0, 1)  # (B * T, H)
         if batch.target.is_floating_point():
-            self._add(features, batch.target.to(torch.float64).T @ features.to(torch.float64), batch.target.sum(0))
+            with scope.part("head"):
+                self.products += batch.target.to(torch.float64).T @ features.to(torch.float64)
+            self._add(features, batch.target.sum(0))
             return
         target = batch.wanted.flatten()
         if bool((target == PAD).any()):
             features, target = features[target != PAD], target[target != PAD]
-        by_token = features.new_zeros(self.products.shape).index_add_(0, target, features)
-        self._add(features, by_token, torch.bincount(target, minlength=len(self.outputs)))
+        with scope.part("head"):
+            tokens, place = target.unique(return_inverse=True)  # of a large vocabulary a batch holds a small part
+            by_token = features.new_zeros(len(tokens), features.shape[1]).index_add_(0, place, features)
+            self.products.index_add_(0, tokens, by_token.to(torch.float64))
+        self._add(features, torch.bincount(target, minlength=len(self.outputs)))
 
-    def _add(self, features: Tensor, products: Tensor, outputs: Tensor) -> None:
+    def _add(self, features: Tensor, outputs: Tensor) -> None:
         with scope.part("head"):
             for start, stop in self._blocks():  # on and right of the diagonal: the rest is its mirror image
                 self.squares[start:stop, start:] += features[:, start:stop].T @ features[:, start:]
-            self.products += products
             self.features += features.sum(0, dtype=torch.float64)
             self.outputs += outputs
         self.seen += len(features)
