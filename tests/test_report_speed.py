@@ -433,6 +433,15 @@ def test_every_number_of_speed_leads_to_its_row_and_tells_of_how_many_rounds_it_
     assert speed.cell(one, "carry_bytes", str).tip == f"LSTM: {float(made.metrics['carry_bytes'])}; seed 0"
 
 
+def test_rates_of_unlike_precision_are_compared_as_they_are(tmp_path):
+    for model, rate, product, precision in (("lstm", 1000.0, 3.0, "bfloat16"), ("echo_state", 900.0, 1.5, "float32")):
+        beside = near("train_per_product", product) | near("train_step_seconds", 0.03)
+        metrics = near("train_target_tokens_per_second", rate) | beside
+        throughput(tmp_path / "run", model, config={"precision": precision}, metrics=metrics)
+    ((_, said),) = throughput_section.verdicts(gather([tmp_path / "run"]), USUAL)
+    assert said.startswith("On translation the LSTM trains 1.11 times as fast as the echo-state network")
+
+
 def overview(run: Path, column: str) -> list[tuple[str, str]]:
     """Text and note of one column of what is done at once."""
     (section,) = parallelism_section.sections(gather([run]), USUAL)

@@ -165,8 +165,11 @@ def verdicts(stored: Stored, most: Limits) -> Iterator[tuple[str, str]]:
 def _paced(found: list[tuple[Point, Measured]]) -> list[tuple[Point, Measured]]:
     """Rates against that of the matrix product that took turns with each, so that minutes between models matter less.
 
-    The rates themselves where there is one, or where not every model has such a product beside it.
+    The rates themselves where there is one, where not every model has such a product beside it, or where the products
+    were of unlike precision: half of the bits is no slower minute.
     """
+    if len({one.row.result.config.get("precision") for _, one in found}) > 1:
+        return found
     paced = []
     for rate, one in found:
         step, turns = one.span("train_step_seconds"), one.span("train_per_product")
