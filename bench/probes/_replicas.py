@@ -26,7 +26,7 @@ from torch.multiprocessing.spawn import ProcessException, start_processes
 from bench import clock, machine
 from bench.clock import Contest
 from bench.meters import Company
-from bench.probes._timed import drawn, subject
+from bench.probes._timed import doubling, drawn, subject
 from bench.train import room
 from bench.trial import Trial
 from bench.watch import Watch
@@ -50,8 +50,7 @@ class Race:
     @property
     def sizes(self) -> list[int]:
         """How many devices learn together: 1, 2, 4, ..., and all."""
-        whole = len(self.devices)
-        return sorted({2**k for k in range(whole.bit_length()) if 2**k < whole} | {whole})
+        return doubling(len(self.devices))
 
 
 class ReplicaError(RuntimeError):

@@ -82,6 +82,11 @@ def drawn(spec: Spec, size: int, source: int, target: int, device: torch.device,
     return Batch(read, lengths[0], written, lengths[1], torch.arange(size)).to(device)
 
 
+def doubling(most: int) -> list[int]:
+    """1, 2, 4, ... below `most`, and `most` itself."""
+    return sorted({2**k for k in range(most.bit_length()) if 2**k < most} | {most})
+
+
 def spread(name: str, timing: Timing) -> dict[str, float]:
     """A timing as metrics: NAME, NAME_low, NAME_high."""
     return {name: timing.seconds, f"{name}_low": timing.low, f"{name}_high": timing.high}

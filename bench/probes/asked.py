@@ -63,9 +63,10 @@ def probe(trial: Trial) -> Any:
 
 def vouched(trial: Trial, place: Place) -> dict[str, str]:
     """What the trial is made of; every name, setting and file in it is good. Raises BadInput."""
-    one, how = task(trial), dataclasses.asdict(probe(trial))
+    one, chosen_probe = task(trial), probe(trial)
+    how = dataclasses.asdict(chosen_probe)
     if check := getattr(importlib.import_module(f"bench.probes.{trial.probe}"), "vouch", None):
-        check(probe(trial), place)
+        check(chosen_probe, place)
     precise = machine.precision(place.bfloat16, trial.precision)
     if trial.probe == "floor":
         exact = dataclasses.replace(trial, task_settings=config(one), precision="")

@@ -20,7 +20,7 @@ from bench.curves import Curve, Fitted
 from bench.operators import counted
 from bench.probes import asked
 from bench.probes._replicas import Race, ReplicaError, raced
-from bench.probes._timed import Subject, company, drawn, row, spread, subject
+from bench.probes._timed import Subject, company, doubling, drawn, row, spread, subject
 from bench.record import Result
 from bench.train import OutOfMemoryError, room
 from bench.trial import Place, Trial
@@ -166,7 +166,7 @@ def _by_threads(of: Subject, how: Config, timed: list[Timing], watch: Watch) -> 
     """One thread, two, four, ..., and as many as there were."""
     before = torch.get_num_threads()
     batch = drawn(of.spec, of.trial.batch, how.length, how.length, of.device)
-    counts = sorted({2**k for k in range(before.bit_length()) if 2**k < before} | {before})
+    counts = doubling(before)
 
     def learns(threads: int) -> Callable[[], Any]:
         def learn() -> None:
